@@ -1,0 +1,226 @@
+"""The composition root: build every part, start them in order, stop them in the other order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from waitress.server import create_server
+
+from simcourier import log
+from simcourier.config import Config, read_pin
+from simcourier.dispatch.clock import Clock
+from simcourier.dispatch.dispatcher import Dispatcher
+from simcourier.errors import ConfigError
+from simcourier.metrics import Metrics
+from simcourier.outbox import access, database, recovery, reports, store
+from simcourier.outbox.seal import Sealer, load_key
+from simcourier.outbox.writer import Writer
+from simcourier.radio.loop import Radio
+from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
+from simcourier.service import LOCAL_KEY_FILE, Service
+
+DAY_MS = 24 * 3600 * 1000
+AWAIT_REPORT_MS = 3 * DAY_MS
+"""After this long no delivery report is expected any more."""
+IDEMPOTENCY_MS = DAY_MS
+
+
+def wall_ms() -> int:
+    """Wall-clock milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class App:
+    """One running appliance. `start` returns when HTTP is served; modems come up meanwhile."""
+
+    def __init__(self, config: Config, source: str = "configuration") -> None:
+        self.config = config
+        self._log = log.get("app")
+        ports = port_specs(config, source)
+        directory = config.storage.path
+        self._engine = database.open_engine(directory)
+        self._lock = database.DirectoryLock(directory)
+        self.metrics = Metrics()
+        sealer = Sealer(load_key(config.storage.key_path))
+        clock = Clock(time.monotonic, wall_ms)
+        lease = self._recover()
+        self._writer = Writer(self._engine, on_commit=self.metrics.commits.inc)
+        self._dispatcher = Dispatcher(self._writer, sealer, self.metrics, config.sending, clock, lease)
+        discovery = DiscoverySpec(config.discovery.ports) if config.discovery.enabled else None
+        # Facts hop from the radio's thread to the writer's, where every decision is made.
+        self._radio = Radio(
+            ports,
+            discovery,
+            lambda fact: self._writer.call(lambda: self._dispatcher.on_fact(fact)),
+            RadioSettings(),
+        )
+        self._dispatcher.connect(self._radio)
+        self._writer.before_commit = self._dispatcher.pump
+        self._writer.wake_in = self._dispatcher.wake_in
+        local_secret = secrets.token_hex(32)
+        self.service = Service(
+            config,
+            self._engine,
+            self._writer,
+            self._dispatcher,
+            self._radio,
+            sealer,
+            self.metrics,
+            clock,
+            local_secret,
+        )
+        self._writer.beat = self.service.beat
+        self._local_key = directory / LOCAL_KEY_FILE
+        _write_private(self._local_key, f"sck_local_{local_secret}\n")
+        with self._engine.connect() as connection:
+            self._dispatcher.load(connection, database.count_queued(connection))
+        self._server = self._bind()
+        self._http = threading.Thread(target=self._server.run, name="http", daemon=True)
+        self._ticks = self._schedule()
+
+    def _recover(self) -> int:
+        now_ms = wall_ms()
+        with self._engine.begin() as connection:
+            lease = database.new_epoch(connection, now_ms)
+            doubtful, resent = recovery.recover(connection, now_ms, self.config.sending.max_resends)
+        if doubtful:
+            self._log.warning(
+                "submits were under way when the daemon ended", unknown=doubtful, sent_again=resent
+            )
+        return lease
+
+    def _bind(self) -> Any:
+        # Imported here: the page and the API know the service, the service does not know them.
+        from simcourier_web.application import create_application
+
+        http = self.config.http
+        host, port = http.address
+        logging.getLogger("waitress").setLevel(logging.ERROR)
+        try:
+            return create_server(
+                create_application(self.service),
+                host=host,
+                port=port,
+                threads=http.threads,
+                connection_limit=http.connection_limit,
+                # select() ends at descriptor 1023, which 256 modems and some browsers reach.
+                asyncore_use_poll=True,
+                max_request_body_size=http.max_body_bytes,
+                max_request_header_size=http.max_header_bytes,
+                channel_timeout=30,
+                cleanup_interval=10,
+                ident=None,
+                clear_untrusted_proxy_headers=False,
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"http.listen {http.listen}: {error.strerror}; is another program using this address?"
+            ) from None
+
+    def _schedule(self) -> BackgroundScheduler:
+        # The jobs only post work to other threads, so they may run in the scheduler's own.
+        scheduler = BackgroundScheduler(executors={"default": DebugExecutor()}, timezone="UTC")
+        ticks = self.config.ticks
+
+        def every(seconds: float, job: Callable[[], object]) -> None:
+            scheduler.add_job(
+                job, "interval", seconds=seconds, coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+
+        every(ticks.expiry, lambda: self._writer.call(self._dispatcher.expire_due))
+        every(ticks.signal, self._radio.poll)
+        every(ticks.checkpoint, self._checkpoint)
+        every(ticks.checkpoint, self.service.measure_disk)
+        every(ticks.wipe, lambda: self._writer.call(self._wipe))
+        every(ticks.retention, lambda: self._writer.call(self._retire))
+        return scheduler
+
+    def _checkpoint(self) -> None:
+        database.checkpoint(self._engine)
+
+    def _wipe(self) -> None:
+        """Wipe what is past its deadline, then empty the WAL, where wiped bodies could still be read."""
+        now_ms = wall_ms()
+        self._post(lambda c: store.wipe(c, now_ms))
+        self._writer.call(self._truncate)
+
+    def _truncate(self) -> None:
+        # Runs between two transactions of the only writer; a reader at work makes it wait for the next round.
+        if self._dispatcher.in_flight == 0 or self._wal_octets() > 64 << 20:
+            database.checkpoint(self._engine, "TRUNCATE")
+
+    def _wal_octets(self) -> int:
+        wal = self.config.storage.path / "simcourier.db-wal"
+        return wal.stat().st_size if wal.exists() else 0
+
+    def _retire(self) -> None:
+        now_ms = wall_ms()
+        before_ms = now_ms - self.config.storage.retention_days * DAY_MS
+        self._post(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
+        self._post(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
+        self._post(reports.drop_unmatched)
+        self._retire_batch(before_ms)
+
+    def _retire_batch(self, before_ms: int) -> None:
+        """Delete a batch and, while there is more, the next one behind whatever waits by then."""
+        self._writer.submit(
+            lambda c: store.retire(c, before_ms),
+            lambda gone: self._writer.call(lambda: self._retire_batch(before_ms)) if gone else None,
+            self._duty_failed,
+        )
+
+    def _post(self, work: Callable[..., object]) -> None:
+        self._writer.submit(work, lambda _result: None, self._duty_failed)
+
+    def _duty_failed(self, error: BaseException) -> None:
+        self._log.error("a recurring duty failed", error=str(error)[:200])
+
+    @property
+    def url(self) -> str:
+        """Where the page and the API are."""
+        return f"http://{self.config.http.listen}"
+
+    def start(self) -> None:
+        """Start writing, then the modems, then HTTP, then the ticks."""
+        self._writer.start()
+        self._radio.start()
+        self._http.start()
+        self._ticks.start()
+        self._log.info("simcourier runs", url=self.url, storage=str(self.config.storage.path))
+
+    def stop(self) -> None:
+        """Accept and claim no more, let the submits in flight finish, write everything, close."""
+        self._ticks.shutdown(wait=True)
+        self._server.close()
+        self._dispatcher.stop_claiming()
+        self._radio.stop(self.config.sending.drain)
+        self._writer.stop(10)
+        database.checkpoint(self._engine, "TRUNCATE")
+        self._engine.dispose()
+        self._local_key.unlink(missing_ok=True)
+        self._lock.release()
+        self._log.info("simcourier stopped")
+
+
+def port_specs(config: Config, source: str) -> list[PortSpec]:
+    """The configured modems as the radio wants them. Raises ConfigError for a bad PIN file."""
+    return [
+        PortSpec(modem.port, modem.name or "", modem.baudrate, read_pin(modem, source))
+        for modem in config.modems
+    ]
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

@@ -1,0 +1,1 @@
+"""Decides: which message leaves next, when, and through which SIM."""

@@ -1,0 +1,268 @@
+"""Give waiting messages to idle modems; every method that changes something runs in the writer's thread."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Protocol, assert_never
+
+from sqlalchemy.engine import Connection
+
+from simcourier import log
+from simcourier.config import Sending
+from simcourier.dispatch import policy
+from simcourier.dispatch.clock import Clock
+from simcourier.dispatch.fleet import Fleet
+from simcourier.dispatch.outcomes import Flight, Outcomes
+from simcourier.dispatch.records import Records
+from simcourier.dispatch.waiting import WaitingRoom
+from simcourier.errors import SimcourierError
+from simcourier.metrics import Metrics
+from simcourier.modem.facts import (
+    Fact,
+    Job,
+    LateAnswer,
+    ModemChanged,
+    PartSubmitted,
+    PinJudged,
+    PinWanted,
+    ReportArrived,
+    SubmitEnded,
+)
+from simcourier.outbox import access, store
+from simcourier.outbox.message import Status, Waiting
+from simcourier.outbox.seal import Sealer
+from simcourier.outbox.writer import Writer
+from simcourier.sms.address import parse_recipient
+from simcourier.sms.submit import SubmitPdu, encode_submit
+
+_SKIP_LIMIT = 100
+"""Messages passed over in one round because only modems that failed them are idle."""
+_CARE_PAUSE_S = 60.0
+"""Between two restarts of a modem that says it needs care."""
+_LEAST_PATIENCE_S = 10.0
+
+
+class RadioPort(Protocol):
+    """What the dispatcher asks of the radio; the tests have one in virtual time."""
+
+    def submit(self, modem: str, job: Job) -> None:
+        """Hand over a job."""
+
+    def permit(self, job: int, granted: bool) -> None:
+        """Let its PDU leave, or withdraw it."""
+
+    def allow_pin(self, modem: str, granted: bool) -> None:
+        """Answer a `PinWanted`."""
+
+    def restart(self, modem: str) -> None:
+        """Bring the modem up anew."""
+
+
+class Dispatcher:
+    """The one place that decides which message leaves next, and through which SIM."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        sealer: Sealer,
+        metrics: Metrics,
+        settings: Sending,
+        clock: Clock,
+        lease: int,
+    ) -> None:
+        self._writer = writer
+        self._sealer = sealer
+        self._metrics = metrics
+        self._settings = settings
+        self._clock = clock
+        self._lease = lease
+        self._radio: RadioPort
+        self._records = Records(writer, clock)
+        self.room = WaitingRoom(writer, clock)
+        self.fleet = Fleet(clock.monotonic())
+        self._outcomes = Outcomes(self._records, self.room, self.fleet, metrics, settings, clock, self._care)
+        self._jobs = itertools.count(1)
+        self._cared_at: dict[str, float] = {}
+        self._claiming = True
+        self._log = log.get("dispatch")
+
+    def connect(self, radio: RadioPort) -> None:
+        """Give the radio; the composition root calls this before the writer starts."""
+        self._radio = radio
+
+    def load(self, connection: Connection, depth: dict[int, int]) -> None:
+        """Take up what waits on disk; called once, before the writer starts."""
+        self.room.load(connection, depth)
+        for name in store.paused(connection):
+            self.fleet.pause(name, True)
+
+    @property
+    def in_flight(self) -> int:
+        """Messages in modems' hands."""
+        return len(self._outcomes.flights)
+
+    def eta_ms(self, rank: int) -> int:
+        """When a message of this rank accepted now will probably have left, in milliseconds from now."""
+        modems = max(1, len(self.fleet.operational))
+        return int(1000 * self.fleet.submit_s * (1 + self.room.ahead_of(rank) / modems))
+
+    # --- doors for the service ---
+
+    def accepted(self, message: Waiting) -> None:
+        """A new message is on disk."""
+        self.room.enter(message)
+        self.pump()
+
+    def dropped(self, n: int, rank: int, status: Status) -> None:
+        """A waiting message left the queue by another door: canceled or superseded."""
+        self.room.leave(rank, n)
+        self._outcomes.count(status)
+
+    def pause(self, modem: str, paused: bool) -> None:
+        """Pause or resume a modem."""
+        self.fleet.pause(modem, paused)
+        self.pump()
+
+    def stop_claiming(self) -> None:
+        """Give out no more work; what is in flight may finish."""
+        self._claiming = False
+
+    def wake_in(self) -> float | None:
+        """Seconds until something is due; None where nothing waits for a time."""
+        times = [time for time in (self.room.wake_in(), self._records.wake_in()) if time is not None]
+        return min(times, default=None)
+
+    # --- facts from the radio ---
+
+    def on_fact(self, fact: Fact) -> None:
+        """Take what the radio tells; the writes that follow join the batch that is being collected."""
+        match fact:
+            case ModemChanged():
+                self._modem_changed(fact)
+            case PartSubmitted():
+                self._outcomes.part_submitted(fact)
+            case SubmitEnded():
+                self.fleet.end(fact.modem)
+                self._outcomes.submit_ended(fact)
+            case ReportArrived():
+                self._outcomes.report(fact.sim, fact.report)
+            case LateAnswer():
+                self._outcomes.late_answer(fact)
+            case PinWanted():
+                self._pin_wanted(fact)
+            case PinJudged():
+                self._records.write(lambda c: access.pin_judged(c, fact.card, fact.pin_digest, fact.accepted))
+            case _:
+                assert_never(fact)
+
+    def _modem_changed(self, fact: ModemChanged) -> None:
+        snapshot = fact.snapshot
+        if self.fleet.update(snapshot, self._clock.monotonic()):
+            up = snapshot.name in self.fleet.operational
+            self._metrics.modem_up.labels(snapshot.name).set(int(up))
+            self._log.info("modem up" if up else "modem down", modem=snapshot.name, reason=snapshot.reason)
+        if snapshot.signal_dbm is not None:
+            self._metrics.modem_signal.labels(snapshot.name).set(snapshot.signal_dbm)
+
+    def _pin_wanted(self, fact: PinWanted) -> None:
+        now_ms = self._clock.wall_ms()
+        self._records.write(
+            lambda c: access.may_try_pin(c, fact.card, fact.pin_digest, now_ms),
+            lambda allowed: self._radio.allow_pin(fact.modem, allowed),
+        )
+
+    def _care(self, modem: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._cared_at.get(modem, -_CARE_PAUSE_S) >= _CARE_PAUSE_S:
+            self._cared_at[modem] = now
+            self._radio.restart(modem)
+
+    # --- ticks ---
+
+    def expire_due(self) -> None:
+        """Move what can't be sent in time any more to `expired`, and settle reports that fit nothing."""
+        now_ms = self._clock.wall_ms()
+        self._records.write(lambda c: store.expire(c, now_ms), self._expired)
+        self._outcomes.give_up_reports()
+
+    def _expired(self, gone: list[tuple[int, int]]) -> None:
+        for n, rank in gone:
+            self._metrics.expired.inc()
+            self.dropped(n, rank, Status.EXPIRED)
+
+    # --- giving out work ---
+
+    def pump(self) -> None:
+        """Give waiting messages to idle modems until one of the two runs out."""
+        self._records.try_again()
+        self.room.wake()
+        if not self._claiming:
+            return
+        skipped: list[Waiting] = []
+        while self.fleet.idle and len(skipped) < _SKIP_LIMIT:
+            message = self.room.next(self.fleet.idle)
+            if message is None:
+                break
+            if message.deadline_ms <= self._clock.wall_ms():
+                continue  # The expiry tick ends it; it must not leave.
+            modem = policy.choose(message, self.fleet.idle.values(), self.fleet.operational)
+            if modem is None:
+                skipped.append(message)
+            else:
+                self._assign(message, modem)
+        for message in skipped:
+            self.room.put_back(message)
+        self.room.refill(self._flying, self.pump)
+
+    def _flying(self) -> set[int]:
+        return {flight.message.n for flight in self._outcomes.flights.values()}
+
+    def _assign(self, message: Waiting, modem: str) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.wall_ms()
+        life = (message.deadline_ms - now_ms) / 1000
+        try:
+            pdus = self._encode(message, life)
+        except SimcourierError as error:
+            self._unsendable(message, str(error), now_ms)
+            return
+        snapshot = self.fleet.snapshot(modem)
+        sim = snapshot.sim if snapshot is not None else ""
+        number = next(self._jobs)
+        self._outcomes.flights[number] = Flight(message, modem, sim, message.attempts + 1)
+        self.fleet.begin(modem, now)
+        # Half of what is left of its life stays for a second try through another modem.
+        patience = min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 2))
+        # The modem opens its prompt while the claim goes to disk; the PDU waits for the permit.
+        self._radio.submit(modem, Job(number, pdus, now + life, patience))
+        self._writer.submit(
+            lambda c: store.claim(
+                c, message, modem=modem, sim=sim, parts_count=len(pdus), lease=self._lease, at_ms=now_ms
+            ),
+            lambda claimed: self._claimed(number, message, claimed),
+            lambda error: self._claim_failed(number, error),
+        )
+
+    def _encode(self, message: Waiting, life: float) -> tuple[SubmitPdu, ...]:
+        text = self._sealer.open(message.sealed, message.id)
+        # The reference tells the parts of one message from those of the next to the same phone.
+        return encode_submit(
+            parse_recipient(message.recipient), text, validity_s=life, reference=message.n & 0xFF
+        )
+
+    def _claimed(self, number: int, message: Waiting, claimed: bool) -> None:
+        if claimed:
+            self.room.leave(message.rank)
+        self._radio.permit(number, claimed)
+
+    def _claim_failed(self, number: int, error: BaseException) -> None:
+        self._log.error("the disk refused a claim", error=str(error)[:200])
+        self._radio.permit(number, False)
+
+    def _unsendable(self, message: Waiting, detail: str, now_ms: int) -> None:
+        def done(moved: bool) -> None:
+            if moved:
+                self.dropped(message.n, message.rank, Status.FAILED)
+
+        self._records.write(
+            lambda c: store.move(c, message.n, Status.QUEUED, Status.FAILED, now_ms, detail=detail), done
+        )

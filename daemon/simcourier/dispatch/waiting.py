@@ -1,0 +1,119 @@
+"""The messages that wait: how many, which are next, and when delayed ones come due; in the writer's thread only."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection
+
+from sqlalchemy.engine import Connection
+
+from simcourier import log
+from simcourier.dispatch.clock import Clock
+from simcourier.dispatch.window import Window
+from simcourier.outbox import store
+from simcourier.outbox.message import CLASS_OF_RANK, Waiting
+from simcourier.outbox.writer import Writer
+
+PAUSE_MS = 1000
+"""Before the disk is asked again that failed to answer, or a claim is tried again that it refused."""
+
+
+class WaitingRoom:
+    """The queue as the dispatcher sees it: a bounded window in memory, the whole on disk."""
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._window = Window()
+        self._due: list[tuple[int, str]] = []
+        self._refilling: set[str | None] = set()
+        self._log = log.get("dispatch")
+        self.depth = {0: 0, 1: 0, 2: 0}
+
+    def load(self, connection: Connection, depth: dict[int, int]) -> None:
+        """Take up what waits on disk, `depth` messages by rank; called once, before the writer starts."""
+        self.depth.update(depth)
+        for key in store.waiting_lanes(connection):
+            self._window.stale(key)
+        for due_ms, key in store.delayed(connection, self._clock.wall_ms()):
+            self.later(due_ms, key)
+
+    def ahead_of(self, rank: int) -> int:
+        """How many messages leave before a new one of this rank."""
+        return sum(count for other, count in self.depth.items() if other <= rank)
+
+    def total(self) -> int:
+        """How many messages wait."""
+        return sum(self.depth.values())
+
+    def by_class(self) -> dict[str, int]:
+        """How many messages of each class wait."""
+        return {CLASS_OF_RANK[rank]: count for rank, count in self.depth.items()}
+
+    def enter(self, message: Waiting, due_ms: int = 0) -> None:
+        """A message is queued on disk, not to leave before `due_ms`."""
+        self.depth[message.rank] += 1
+        if due_ms > self._clock.wall_ms():
+            self.later(due_ms, message.modem)
+        else:
+            self._window.offer(message)
+
+    def leave(self, rank: int, n: int | None = None) -> None:
+        """A message is not queued any more; with `n`, by another door than `next`."""
+        self.depth[rank] -= 1
+        if n is not None:
+            self._window.discard(n)
+
+    def later(self, due_ms: int, key: str | None) -> None:
+        """Something in this lane may leave at `due_ms`; then the disk is asked."""
+        heapq.heappush(self._due, (due_ms, key or ""))
+
+    def wake(self) -> None:
+        """Mark the lanes in which something has come due."""
+        now_ms = self._clock.wall_ms()
+        while self._due and self._due[0][0] <= now_ms:
+            self._window.stale(heapq.heappop(self._due)[1] or None)
+
+    def wake_in(self) -> float | None:
+        """Seconds until something comes due; None where nothing waits for a time."""
+        return max(0.0, (self._due[0][0] - self._clock.wall_ms()) / 1000) if self._due else None
+
+    def next(self, idle: Collection[str]) -> Waiting | None:
+        """Take out the next message that some idle modem may take."""
+        return self._window.pop(idle)
+
+    def put_back(self, message: Waiting) -> None:
+        """Return a message that `next` gave and nobody could take."""
+        self._window.put_back(message)
+
+    def refill(self, flying: Callable[[], set[int]], then: Callable[[], None]) -> None:
+        """Read the lanes that run low from disk, leave out what is `flying`, and call `then` where there was more."""
+        now_ms = self._clock.wall_ms()
+        for key, limit in self._window.low():
+            if key not in self._refilling:
+                self._refilling.add(key)
+                self._read(key, limit, now_ms, flying, then)
+
+    def _read(
+        self,
+        key: str | None,
+        limit: int,
+        now_ms: int,
+        flying: Callable[[], set[int]],
+        then: Callable[[], None],
+    ) -> None:
+        def done(rows: list[Waiting]) -> None:
+            self._refilling.discard(key)
+            in_air = flying()
+            fresh = [message for message in rows if message.n not in in_air]
+            self._window.lane(key).refill(fresh, complete=len(rows) < limit)
+            if fresh:
+                then()
+
+        def failed(error: BaseException) -> None:
+            self._refilling.discard(key)
+            self._log.error("the queue can't be read", error=str(error)[:200])
+            self._window.lane(key).complete = True
+            self.later(self._clock.wall_ms() + PAUSE_MS, key)
+
+        self._writer.submit(lambda connection: store.lane(connection, key, now_ms, limit), done, failed)

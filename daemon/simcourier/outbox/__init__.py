@@ -1,0 +1,1 @@
+"""Remembers: the durable record of every message, written by one thread."""

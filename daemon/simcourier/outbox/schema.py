@@ -1,0 +1,176 @@
+"""The tables, for SQLite and PostgreSQL; times are wall-clock milliseconds since 1970."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+from simcourier.outbox.message import Status
+
+metadata = MetaData()
+# SQLite makes only INTEGER a row id.
+_Serial = BigInteger().with_variant(Integer(), "sqlite")
+_statuses = ", ".join(f"'{status}'" for status in Status)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("n", _Serial, primary_key=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("client", String(64), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("recipient", String(20), nullable=False),
+    Column("body", LargeBinary),
+    Column("alphabet", String(8), nullable=False),
+    Column("segments", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("next_at_ms", BigInteger, nullable=False),
+    Column("on_unknown", String(8), nullable=False),
+    Column("supersede_key", String(64)),
+    Column("reference", String(64)),
+    Column("modem", String(64)),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("refusals", Integer, nullable=False, default=0),
+    Column("doubts", Integer, nullable=False, default=0),
+    Column("avoid", String, nullable=False, default=""),
+    Column("lease", BigInteger),
+    Column("sent_by", String(64)),
+    Column("tp_st", Integer),
+    Column("reported_at_ms", BigInteger),
+    Column("feedback", String(12)),
+    CheckConstraint(f"status IN ({_statuses})", name="status"),
+)
+_queued = text("status = 'queued'")
+_sealed = text("body IS NOT NULL")
+# One lane for each modem that messages are pinned to, and one (NULL) for all others.
+Index(
+    "messages_queue",
+    messages.c.modem,
+    messages.c.rank,
+    messages.c.n,
+    sqlite_where=_queued,
+    postgresql_where=_queued,
+)
+Index("messages_deadline", messages.c.deadline_ms, sqlite_where=_sealed, postgresql_where=_sealed)
+_sending = text("status = 'sending'")
+Index("messages_sending", messages.c.n, sqlite_where=_sending, postgresql_where=_sending)
+_superseding = text("status = 'queued' AND supersede_key IS NOT NULL")
+Index(
+    "messages_supersede",
+    messages.c.client,
+    messages.c.supersede_key,
+    sqlite_where=_superseding,
+    postgresql_where=_superseding,
+)
+Index("messages_recipient", messages.c.recipient, messages.c.n)
+Index("messages_client", messages.c.client, messages.c.n)
+# Most messages pass through none of these states: listing one must not walk over all the others.
+for _status in (
+    Status.UNDELIVERED,
+    Status.FAILED,
+    Status.EXPIRED,
+    Status.SUPERSEDED,
+    Status.CANCELED,
+    Status.UNKNOWN,
+):
+    _condition = text(f"status = '{_status}'")
+    Index(f"messages_{_status}", messages.c.n, sqlite_where=_condition, postgresql_where=_condition)
+
+events = Table(
+    "message_events",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("message", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("modem", String(64)),
+    Column("detail", String(200)),
+    Index("message_events_message", "message", "seq"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("modem", String(64), nullable=False),
+    Column("sim", String(32), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("tp_mr", Integer),
+    Column("tp_st", Integer),
+    Column("reported_at_ms", BigInteger),
+    Column("awaiting", Boolean, nullable=False),
+    Column("reason", String(200)),
+    sqlite_with_rowid=False,
+)
+_awaiting = text("awaiting")
+Index("parts_awaiting", parts.c.sim, parts.c.tp_mr, sqlite_where=_awaiting, postgresql_where=_awaiting)
+Index("parts_awaiting_since", parts.c.at_ms, sqlite_where=_awaiting, postgresql_where=_awaiting)
+
+unmatched_reports = Table(
+    "unmatched_reports",
+    metadata,
+    Column("seq", _Serial, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("sim", String(32), nullable=False),
+    Column("tp_mr", Integer, nullable=False),
+    Column("recipient", String(24), nullable=False),
+    Column("service_centre_at_ms", BigInteger),
+    Column("tp_st", Integer, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(22), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("key_digest", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index("idempotency_created", "created_at_ms"),
+)
+
+pin_tries = Table(
+    "pin_tries",
+    metadata,
+    Column("card", String(32), primary_key=True),
+    Column("pin_digest", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("accepted", Boolean),
+)
+
+paused_modems = Table("paused_modems", metadata, Column("name", String(64), primary_key=True))
+
+starts = Table(
+    "starts",
+    metadata,
+    Column("epoch", _Serial, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""One row a start of the daemon: the epoch is the lease under which it claims."""

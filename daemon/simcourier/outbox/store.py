@@ -1,0 +1,399 @@
+"""Every change of a message, each a function on the writer's connection; one event row a move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select
+from sqlalchemy.engine import Connection
+
+from simcourier.outbox.message import FINAL, NewMessage, OnUnknown, Status, Waiting, check_move
+from simcourier.outbox.schema import events, messages, parts, paused_modems
+
+# SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
+IS_QUEUED: ColumnElement[bool] = literal_column("messages.status = 'queued'")
+IS_SENDING: ColumnElement[bool] = literal_column("messages.status = 'sending'")
+HAS_BODY: ColumnElement[bool] = literal_column("messages.body IS NOT NULL")
+
+_INSERT_MESSAGE = messages.insert()
+_INSERT_EVENT = events.insert()
+_INSERT_PART = parts.insert()
+_CLAIM = (
+    messages.update()
+    .where(messages.c.n == bindparam("b_n"), IS_QUEUED)
+    .values(status=Status.SENDING, lease=bindparam("b_lease"), attempts=bindparam("b_attempts"))
+)
+_SENT = (
+    messages.update()
+    .where(messages.c.n == bindparam("b_n"), IS_SENDING)
+    .values(status=Status.SENT, body=None, sent_by=bindparam("b_modem"))
+)
+_PART_SENT = (
+    parts.update()
+    .where(
+        parts.c.message == bindparam("b_message"),
+        parts.c.attempt == bindparam("b_attempt"),
+        parts.c.part == bindparam("b_part"),
+    )
+    .values(state="sent", tp_mr=bindparam("b_tp_mr"), at_ms=bindparam("b_at_ms"), awaiting=True)
+)
+_WAITING_COLUMNS = (
+    messages.c.n,
+    messages.c.id,
+    messages.c.rank,
+    messages.c.recipient,
+    messages.c.body,
+    messages.c.segments,
+    messages.c.created_at_ms,
+    messages.c.deadline_ms,
+    messages.c.on_unknown,
+    messages.c.modem,
+    messages.c.attempts,
+    messages.c.refusals,
+    messages.c.doubts,
+    messages.c.avoid,
+)
+
+
+def _waiting(values: RowMapping) -> Waiting:
+    return Waiting(
+        n=values["n"],
+        id=values["id"],
+        rank=values["rank"],
+        recipient=values["recipient"],
+        sealed=values["body"] or b"",
+        segments=values["segments"],
+        created_at_ms=values["created_at_ms"],
+        deadline_ms=values["deadline_ms"],
+        on_unknown=OnUnknown(values["on_unknown"]),
+        modem=values["modem"],
+        attempts=values["attempts"],
+        refusals=values["refusals"],
+        doubts=values["doubts"],
+        avoid=frozenset(values["avoid"].split()),
+    )
+
+
+def add_event(
+    connection: Connection,
+    n: int,
+    status: Status,
+    at_ms: int,
+    *,
+    modem: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """One line of a message's history; `detail` never holds a number, text or code."""
+    connection.execute(
+        _INSERT_EVENT,
+        {"message": n, "at_ms": at_ms, "status": status, "modem": modem, "detail": detail and detail[:200]},
+    )
+
+
+def move(
+    connection: Connection,
+    n: int,
+    before: Status,
+    after: Status,
+    at_ms: int,
+    *,
+    modem: str | None = None,
+    detail: str | None = None,
+    **values: Any,
+) -> bool:
+    """Move a message and write its event; False where it was not in `before` any more (nothing is changed)."""
+    check_move(before, after)
+    if after in FINAL or after is Status.SENT:
+        values["body"] = None
+    result = connection.execute(
+        messages.update().where(messages.c.n == n, messages.c.status == before).values(status=after, **values)
+    )
+    if result.rowcount != 1:
+        return False
+    add_event(connection, n, after, at_ms, modem=modem, detail=detail)
+    return True
+
+
+def insert(connection: Connection, new: NewMessage) -> Waiting:
+    """Write an accepted message, state `queued`."""
+    result = connection.execute(
+        _INSERT_MESSAGE,
+        {
+            "id": new.id,
+            "client": new.client,
+            "status": Status.QUEUED,
+            "rank": new.message_class.rank,
+            "recipient": new.recipient,
+            "body": new.sealed,
+            "alphabet": new.alphabet,
+            "segments": new.segments,
+            "created_at_ms": new.created_at_ms,
+            "deadline_ms": new.deadline_ms,
+            "next_at_ms": new.created_at_ms,
+            "on_unknown": new.on_unknown,
+            "supersede_key": new.supersede_key,
+            "reference": new.reference,
+            "modem": new.modem,
+        },
+    )
+    key = result.inserted_primary_key
+    assert key is not None  # noqa: S101 - an insert into a table with a serial has one
+    n = int(key[0])
+    add_event(connection, n, Status.QUEUED, new.created_at_ms)
+    return Waiting(
+        n=n,
+        id=new.id,
+        rank=new.message_class.rank,
+        recipient=new.recipient,
+        sealed=new.sealed,
+        segments=new.segments,
+        created_at_ms=new.created_at_ms,
+        deadline_ms=new.deadline_ms,
+        on_unknown=new.on_unknown,
+        modem=new.modem,
+    )
+
+
+def supersede(
+    connection: Connection, client: str, key: str, recipient: str, at_ms: int
+) -> list[tuple[int, int]]:
+    """Replace the client's waiting messages to this recipient under `key`; returns their (n, rank)."""
+    rows = connection.execute(
+        select(messages.c.n, messages.c.rank).where(
+            IS_QUEUED,
+            literal_column("messages.supersede_key IS NOT NULL"),
+            messages.c.client == client,
+            messages.c.supersede_key == key,
+            messages.c.recipient == recipient,
+        )
+    ).all()
+    detail = "a newer message replaced it"
+    return [
+        (n, rank)
+        for n, rank in rows
+        if move(connection, n, Status.QUEUED, Status.SUPERSEDED, at_ms, detail=detail)
+    ]
+
+
+def claim(
+    connection: Connection,
+    message: Waiting,
+    *,
+    modem: str,
+    sim: str,
+    parts_count: int,
+    lease: int,
+    at_ms: int,
+) -> bool:
+    """Move a queued message to `sending`, before its Ctrl-Z may leave; False where it is not queued any more."""
+    attempt = message.attempts + 1
+    result = connection.execute(_CLAIM, {"b_n": message.n, "b_lease": lease, "b_attempts": attempt})
+    if result.rowcount != 1:
+        return False
+    add_event(connection, message.n, Status.SENDING, at_ms, modem=modem)
+    connection.execute(
+        _INSERT_PART,
+        [
+            {
+                "message": message.n,
+                "attempt": attempt,
+                "part": part,
+                "modem": modem,
+                "sim": sim,
+                "state": "sending",
+                "at_ms": at_ms,
+                "awaiting": False,
+            }
+            for part in range(parts_count)
+        ],
+    )
+    return True
+
+
+def part_sent(connection: Connection, n: int, attempt: int, part: int, tp_mr: int, at_ms: int) -> None:
+    """A part got its TP-MR and awaits its report."""
+    connection.execute(
+        _PART_SENT, {"b_message": n, "b_attempt": attempt, "b_part": part, "b_tp_mr": tp_mr, "b_at_ms": at_ms}
+    )
+
+
+def parts_ended(
+    connection: Connection, n: int, attempt: int, state: str, reason: str | None, *, awaiting: bool
+) -> None:
+    """The parts of an attempt that got no TP-MR: refused, failed, or in doubt (then a report may still come)."""
+    connection.execute(
+        parts.update()
+        .where(parts.c.message == n, parts.c.attempt == attempt, parts.c.state == "sending")
+        .values(state=state, awaiting=awaiting, reason=reason and reason[:200])
+    )
+
+
+def sent(connection: Connection, n: int, modem: str, at_ms: int) -> bool:
+    """Move a message to `sent`; its body is not needed any more and is wiped."""
+    if connection.execute(_SENT, {"b_n": n, "b_modem": modem}).rowcount != 1:
+        return False
+    add_event(connection, n, Status.SENT, at_ms, modem=modem)
+    return True
+
+
+def requeue(
+    connection: Connection, message: Waiting, before: Status, next_at_ms: int, at_ms: int, detail: str
+) -> bool:
+    """Put a message back into the queue, not to leave before `next_at_ms`."""
+    return move(
+        connection,
+        message.n,
+        before,
+        Status.QUEUED,
+        at_ms,
+        detail=detail,
+        next_at_ms=next_at_ms,
+        attempts=message.attempts,
+        refusals=message.refusals,
+        doubts=message.doubts,
+        avoid=" ".join(sorted(message.avoid)),
+        lease=None,
+    )
+
+
+def lane(connection: Connection, modem: str | None, now_ms: int, limit: int) -> list[Waiting]:
+    """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, in order."""
+    rows = connection.execute(
+        select(*_WAITING_COLUMNS)
+        .where(IS_QUEUED, messages.c.modem == modem, messages.c.next_at_ms <= now_ms)
+        .order_by(messages.c.rank, messages.c.n)
+        .limit(limit)
+    )
+    return [_waiting(row) for row in rows.mappings()]
+
+
+def waiting_lanes(connection: Connection) -> list[str | None]:
+    """The modems that waiting messages are pinned to, and None where some are pinned to none."""
+    return list(connection.execute(select(messages.c.modem).where(IS_QUEUED).distinct()).scalars())
+
+
+def delayed(connection: Connection, now_ms: int) -> list[tuple[int, str | None]]:
+    """When messages that wait for a later time may leave (milliseconds) and in which lane; reads the whole queue."""
+    rows = connection.execute(
+        select(messages.c.next_at_ms, messages.c.modem)
+        .where(IS_QUEUED, messages.c.next_at_ms > now_ms)
+        .order_by(messages.c.next_at_ms)
+        .limit(1000)
+    )
+    return [(int(row[0]), row[1]) for row in rows]
+
+
+def expire(connection: Connection, now_ms: int, limit: int = 500) -> list[tuple[int, int]]:
+    """Move waiting messages whose deadline has passed to `expired`; returns their (n, rank)."""
+    rows = connection.execute(
+        select(messages.c.n, messages.c.rank)
+        .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
+        .limit(limit)
+    ).all()
+    detail = "its deadline passed before it could be sent"
+    return [
+        (n, rank)
+        for n, rank in rows
+        if move(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
+    ]
+
+
+def wipe(connection: Connection, now_ms: int) -> int:
+    """Wipe bodies past their deadline that wait for nothing but a report; returns how many."""
+    return connection.execute(
+        messages.update()
+        .where(
+            HAS_BODY,
+            messages.c.deadline_ms <= now_ms,
+            messages.c.status.not_in([Status.QUEUED, Status.SENDING]),
+        )
+        .values(body=None)
+    ).rowcount
+
+
+def stranded(connection: Connection) -> list[Waiting]:
+    """Messages left in `sending` by an earlier start of the daemon."""
+    rows = connection.execute(select(*_WAITING_COLUMNS).where(IS_SENDING).order_by(messages.c.n))
+    return [_waiting(row) for row in rows.mappings()]
+
+
+def retire(connection: Connection, before_ms: int, limit: int = 500) -> int:
+    """Delete messages accepted before `before_ms`, with their history, oldest first; returns how many."""
+    # n grows with the time of acceptance, so the oldest rows come first and the scan ends at once.
+    rows = connection.execute(
+        select(messages.c.n, messages.c.created_at_ms, messages.c.status).order_by(messages.c.n).limit(limit)
+    ).all()
+    gone = [
+        n for n, at_ms, status in rows if at_ms < before_ms and status not in {Status.QUEUED, Status.SENDING}
+    ]
+    if gone:
+        connection.execute(events.delete().where(events.c.message.in_(gone)))
+        connection.execute(parts.delete().where(parts.c.message.in_(gone)))
+        connection.execute(messages.delete().where(messages.c.n.in_(gone)))
+    return len(gone)
+
+
+def stop_awaiting(connection: Connection, before_ms: int) -> int:
+    """Give up waiting for reports of parts submitted before `before_ms`; returns how many."""
+    return connection.execute(
+        parts.update()
+        .where(literal_column("parts.awaiting"), parts.c.at_ms < before_ms)
+        .values(awaiting=False)
+    ).rowcount
+
+
+def find_status(connection: Connection, n: int) -> Status | None:
+    """Where the message stands on disk."""
+    value = connection.execute(select(messages.c.status).where(messages.c.n == n)).scalar()
+    return None if value is None else Status(value)
+
+
+def is_delivered(connection: Connection, n: int) -> bool:
+    """Did every part of one of its attempts get a `delivered` report?"""
+    rows = connection.execute(
+        select(
+            parts.c.attempt, func.count(), func.sum(literal_column("CASE WHEN tp_st = 0 THEN 1 ELSE 0 END"))
+        )
+        .where(parts.c.message == n)
+        .group_by(parts.c.attempt)
+    )
+    return any(total == delivered for _attempt, total, delivered in rows)
+
+
+def cancel(connection: Connection, n: int, at_ms: int) -> bool:
+    """Cancel a waiting message; False where it is not waiting any more."""
+    return move(connection, n, Status.QUEUED, Status.CANCELED, at_ms, detail="canceled by the client")
+
+
+def set_paused(connection: Connection, modem: str, *, paused: bool) -> None:
+    """Keep a modem from sending, also after a restart, or let it send again."""
+    connection.execute(paused_modems.delete().where(paused_modems.c.name == modem))
+    if paused:
+        connection.execute(paused_modems.insert().values(name=modem))
+
+
+def paused(connection: Connection) -> set[str]:
+    """The modems that an admin paused."""
+    return set(connection.execute(select(paused_modems.c.name)).scalars())
+
+
+def set_feedback(connection: Connection, n: int, outcome: str) -> None:
+    """Record what the application saw of this message: `confirmed` or `unconfirmed`."""
+    connection.execute(messages.update().where(messages.c.n == n).values(feedback=outcome))
+
+
+def oldest_queued_ms(connection: Connection) -> int | None:
+    """When the oldest waiting message was accepted (`n` grows with the time of acceptance)."""
+    lanes = waiting_lanes(connection)
+    ranks = (0, 1, 2)
+    firsts = [
+        connection.execute(
+            select(messages.c.created_at_ms)
+            .where(IS_QUEUED, messages.c.modem == modem, messages.c.rank == rank)
+            .order_by(messages.c.n)
+            .limit(1)
+        ).scalar()
+        for modem in lanes
+        for rank in ranks
+    ]
+    return min((int(first) for first in firsts if first is not None), default=None)

@@ -1,0 +1,98 @@
+"""A wrong configuration gets one sentence that names the file and the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simcourier.config import Config, Modem, load, parse, read_pin
+from simcourier.errors import ConfigError
+
+
+def test_an_empty_file_is_a_whole_configuration() -> None:
+    assert parse(b"", "x.toml") == Config()
+
+
+def test_the_names_that_others_rely_on() -> None:
+    config = parse(
+        b"""
+        [http]
+        listen = "127.0.0.1:8080"
+        [storage]
+        directory = "/var/lib/simcourier"
+        [discovery]
+        enabled = true
+        [[modems]]
+        port = "/dev/ttyUSB2"
+        name = "north"
+        pin_file = "/etc/simcourier/north.pin"
+        """,
+        "x.toml",
+    )
+    assert config.http.address == ("127.0.0.1", 8080)
+    assert config.modems == (Modem("/dev/ttyUSB2", "north", "/etc/simcourier/north.pin"),)
+
+
+def test_an_ipv6_address_loses_its_brackets() -> None:
+    assert parse(b'[http]\nlisten = "[::1]:80"', "x").http.address == ("::1", 80)
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("[http", "x.toml: is not TOML"),
+        ("[htp]\n", "x.toml: there is no setting called `htp`"),
+        ("[http]\nport = 1\n", "x.toml: http: there is no setting called `port`"),
+        ("[http]\nthreads = 0\n", "x.toml: http.threads: "),
+        ('[http]\nthreads = "5"\n', "x.toml: http.threads: Expected `int`, got `str`"),
+        ('[http]\nlisten = "8080"\n', "x.toml: http.listen: write an address and a port"),
+        ('[http]\nlisten = "localhost:8080"\n', "x.toml: http.listen: 'localhost' is not an IP address"),
+        ('[http]\nlisten = "127.0.0.1:99999"\n', "x.toml: http.listen: write an address and a port"),
+        ('[[modems]]\nname = "a"\n', "x.toml: modems[0]: needs the setting `port`"),
+        ('[[modems]]\nport = "a"\n[[modems]]\nport = "a"\n', "x.toml: modems: two entries have the port 'a'"),
+        (
+            '[[modems]]\nport = "a"\nname = "n"\n[[modems]]\nport = "b"\nname = "n"\n',
+            "x.toml: modems: two entries have the name 'n'",
+        ),
+        ('[[modems]]\nport = "a"\nname = "../n"\n', "x.toml: modems[0].name: may hold letters, digits"),
+        ('[log]\nlevel = "loud"\n', 'x.toml: log.level: must be "debug"'),
+        ("[sending]\ndefault_ttl = 10\n", "x.toml: sending.default_ttl: "),
+    ],
+)
+def test_a_mistake_is_named(toml: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(toml.encode(), "x.toml")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: there is no such file"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_directory_is_not_a_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        load(tmp_path)
+
+
+def test_a_pin_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "pin"
+    path.write_text("1234\n")
+    assert read_pin(Modem("/dev/x", pin_file=str(path)), "x.toml") == "1234"
+    assert read_pin(Modem("/dev/x"), "x.toml") is None
+
+
+@pytest.mark.parametrize("content", ["", "123", "123456789", "12a4", "1234\n5678"])
+def test_a_file_without_a_pin_is_named_and_not_shown(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "pin"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="must hold four to eight digits") as caught:
+        read_pin(Modem("/dev/x", pin_file=str(path)), "x.toml")
+    assert not content or content not in str(caught.value)
+
+
+def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"pin_file .*there is no such file"):
+        read_pin(Modem("/dev/x", pin_file=str(tmp_path / "none")), "x.toml")

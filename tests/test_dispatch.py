@@ -1,0 +1,456 @@
+"""What the dispatcher does with messages, modems and facts, on a real database in virtual time."""
+
+from __future__ import annotations
+
+import pytest
+from dispatch_bench import PHONE, Box
+from sqlalchemy import text
+
+from simcourier.modem.facts import LateAnswer, ModemState, PinJudged, PinWanted, SubmitEnd
+from simcourier.outbox.message import MessageClass, OnUnknown, Status
+from simcourier.sms.causes import Verdict
+
+OTHER_PHONE = "+447700900002"
+
+
+def test_a_code_goes_from_accept_to_its_report(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    modem, job = box.job()
+    assert (modem, box.radio.permits) == ("a", {job.number: True})
+    assert box.status(code) is Status.SENDING
+    box.sent(tp_mr=7)
+    assert box.status(code) is Status.SENT
+    box.report("a", tp_mr=7)
+    assert box.history(code) == [Status.QUEUED, Status.SENDING, Status.SENT, Status.DELIVERED]
+
+
+def test_no_permit_is_given_before_sending_is_on_disk(box: Box) -> None:
+    box.modem("a")
+    states_at_permit: list[Status] = []
+    code = "msg_" + "1".zfill(22)
+    box.radio.permit = lambda _job, _granted: states_at_permit.append(box.status(code))  # type: ignore[method-assign]
+    box.accept()
+    assert states_at_permit == [Status.SENDING]
+
+
+def test_the_body_is_wiped_when_the_network_has_it(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    assert box.record(code).body is not None
+    box.sent(tp_mr=1)
+    assert box.record(code).body is None
+
+
+def test_a_message_waits_for_a_modem_and_leaves_when_one_comes(box: Box) -> None:
+    code = box.accept()
+    assert box.radio.jobs == []
+    box.modem("a")
+    assert box.status(code) is Status.SENDING
+
+
+def test_codes_leave_before_older_bulk(box: Box) -> None:
+    bulk = [box.accept(message_class=MessageClass.BULK) for _ in range(30)]
+    code = box.accept()
+    box.modem("a")
+    assert box.status(code) is Status.SENDING
+    assert {box.status(message) for message in bulk} == {Status.QUEUED}
+
+
+def test_one_modem_has_one_message_at_a_time(box: Box) -> None:
+    box.modem("a")
+    first, second = box.accept(), box.accept()
+    assert (box.status(first), box.status(second)) == (Status.SENDING, Status.QUEUED)
+    box.sent(tp_mr=1)
+    assert box.status(second) is Status.SENDING
+
+
+def test_an_expired_message_never_leaves(box: Box) -> None:
+    code = box.accept(ttl=60)
+    box.pass_time(61)
+    box.modem("a")
+    assert box.status(code) is Status.EXPIRED
+    assert box.radio.jobs == []
+    assert box.record(code).body is None
+
+
+def test_a_message_whose_deadline_passes_at_the_prompt_is_expired(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.EXPIRED)
+    assert box.status(code) is Status.EXPIRED
+
+
+def test_a_failure_before_ctrl_z_goes_to_another_modem_at_once(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.modem("b")
+    box.modem("a", ModemState.RESYNC)
+    box.ended(SubmitEnd.NOT_SENT, "no prompt in 5 s")
+    assert box.job()[0] == "b"
+    assert box.history(code) == [Status.QUEUED, Status.SENDING, Status.QUEUED, Status.SENDING]
+
+
+def test_failures_of_modems_never_fail_the_message(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    for _ in range(40):
+        box.ended(SubmitEnd.NOT_SENT, "unplugged")
+        box.pass_time(1.1)
+    assert box.status(code) is Status.SENDING
+
+
+def test_a_refusal_of_the_number_is_final(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.NOT_SENT, "AT+CMGS=31: +CMS ERROR: 1", Verdict.NEVER)
+    assert box.status(code) is Status.FAILED
+    assert len(box.radio.jobs) == 1
+
+
+def test_a_congested_network_is_tried_again_later(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.NOT_SENT, "+CMS ERROR: 42", Verdict.AGAIN_HERE)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.QUEUED, 1)
+    box.pass_time(2.1)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.SENDING, 2)
+
+
+def test_refusals_are_bounded(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    for _ in range(5):
+        box.ended(SubmitEnd.NOT_SENT, "+CMS ERROR: 42", Verdict.AGAIN_HERE)
+        box.pass_time(31)
+    assert box.status(code) is Status.FAILED
+    assert len(box.radio.jobs) == 5
+
+
+def test_a_sim_that_needs_care_is_restarted_once_a_minute(box: Box) -> None:
+    box.modem("a")
+    box.accept()
+    for _ in range(3):
+        box.ended(SubmitEnd.NOT_SENT, "+CMS ERROR: 313", Verdict.CARE)
+        box.pass_time(9)
+    assert box.radio.restarted == ["a"]
+
+
+def test_a_submit_in_doubt_is_on_record_and_sent_again(box: Box) -> None:
+    box.modem("a")
+    box.modem("b")
+    code = box.accept()
+    first = box.job()[0]
+    box.modem(first, ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT, "silence after Ctrl-Z")
+    assert box.job()[0] != first
+    assert box.history(code) == [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.SENDING]
+
+
+def test_hold_leaves_a_message_in_doubt_alone(box: Box) -> None:
+    box.modem("a")
+    code = box.accept(on_unknown=OnUnknown.HOLD)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.pass_time(20)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.UNKNOWN, 1)
+
+
+def test_a_report_resolves_a_held_doubt(box: Box) -> None:
+    box.modem("a")
+    code = box.accept(on_unknown=OnUnknown.HOLD)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.report("a", tp_mr=99)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_resends_of_doubts_are_bounded(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    for _ in range(3):
+        box.ended(SubmitEnd.IN_DOUBT)
+        box.pass_time(2)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.UNKNOWN, 3)
+
+
+def test_a_late_answer_stops_the_resend(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    _modem, job = box.job()
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    assert box.status(code) is Status.QUEUED
+    box.tell(LateAnswer("a", "sim-a", job.number, 0, 12))
+    box.modem("a")
+    assert (box.status(code), len(box.radio.jobs)) == (Status.SENT, 1)
+    box.report("a", tp_mr=12)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_the_first_copys_report_stops_the_resend(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.report("a", tp_mr=3)
+    box.modem("a")
+    assert (box.status(code), len(box.radio.jobs)) == (Status.DELIVERED, 1)
+
+
+def test_the_first_copys_report_during_the_second_submit_settles_it(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.modem("b")
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.report("a", tp_mr=3)
+    assert box.status(code) is Status.SENDING
+    box.sent(tp_mr=50)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_a_report_ahead_of_its_cmgs_is_matched(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.report("a", tp_mr=4)
+    box.sent(tp_mr=4)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_reports_are_matched_over_the_wrap_of_the_reference(box: Box) -> None:
+    box.modem("a")
+    codes = []
+    for index in range(300):
+        codes.append(box.accept())
+        box.sent(tp_mr=index % 256)
+        box.pass_time(2)
+    # The report of message 10 comes now, though message 266 has the same reference, SIM and recipient.
+    box.report("a", tp_mr=10, age=290 * 2)
+    assert box.status(codes[10]) is Status.DELIVERED
+    assert box.status(codes[266]) is Status.SENT
+
+
+def test_a_report_for_another_number_is_not_ours(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.sent(tp_mr=4)
+    box.report("a", tp_mr=4, to=OTHER_PHONE)
+    box.pass_time(20)
+    assert box.status(code) is Status.SENT
+    with box.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM unmatched_reports")).scalar() == 1
+
+
+def test_a_report_from_another_sim_is_not_ours(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.sent(tp_mr=4)
+    box.report("b", tp_mr=4)
+    assert box.status(code) is Status.SENT
+
+
+@pytest.mark.parametrize(
+    ("tp_st", "after"),
+    [
+        (0x00, Status.DELIVERED),
+        (0x01, Status.SENT),
+        (0x20, Status.SENT),
+        (0x41, Status.UNDELIVERED),
+        (0x63, Status.UNDELIVERED),
+    ],
+)
+def test_a_report_moves_the_message_by_its_status(box: Box, tp_st: int, after: Status) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.sent(tp_mr=4)
+    box.report("a", tp_mr=4, tp_st=tp_st)
+    assert box.status(code) is after
+
+
+def test_a_service_centre_that_still_tries_is_believed_later(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.sent(tp_mr=4)
+    box.report("a", tp_mr=4, tp_st=0x20)
+    box.report("a", tp_mr=4, tp_st=0x00)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_a_split_message_is_delivered_with_its_last_part(box: Box) -> None:
+    box.modem("a")
+    code = box.accept("word " * 50, segments=2)
+    assert len(box.job()[1].parts) == 2
+    box.sent(tp_mr=255)
+    box.report("a", tp_mr=255)
+    assert box.status(code) is Status.SENT
+    box.report("a", tp_mr=256)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_a_newer_code_replaces_the_waiting_one(box: Box) -> None:
+    old = box.accept(supersedes="login")
+    other = box.accept(to=OTHER_PHONE, supersedes="login")
+    new = box.accept(supersedes="login")
+    assert [box.status(m) for m in (old, other, new)] == [Status.SUPERSEDED, Status.QUEUED, Status.QUEUED]
+    box.modem("a")
+    assert box.status(other) is Status.SENDING
+
+
+def test_a_canceled_message_never_leaves(box: Box) -> None:
+    code = box.accept()
+    assert box.cancel(code)
+    box.modem("a")
+    assert (box.status(code), box.radio.jobs) == (Status.CANCELED, [])
+
+
+def test_a_message_on_its_way_is_not_canceled(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    assert not box.cancel(code)
+    assert box.status(code) is Status.SENDING
+
+
+def test_a_pinned_message_waits_for_its_modem_and_holds_nobody_up(box: Box) -> None:
+    pinned = [box.accept(modem="b") for _ in range(5)]
+    free = box.accept()
+    box.modem("a")
+    assert box.status(free) is Status.SENDING
+    assert {box.status(message) for message in pinned} == {Status.QUEUED}
+    box.modem("b")
+    assert box.status(pinned[0]) is Status.SENDING
+
+
+def test_a_paused_modem_gets_nothing_until_resumed(box: Box) -> None:
+    box.modem("a")
+    box.writer.call(lambda: box.dispatcher.pause("a", True))
+    code = box.accept()
+    assert box.status(code) is Status.QUEUED
+    box.writer.call(lambda: box.dispatcher.pause("a", False))
+    box.turn()
+    assert box.status(code) is Status.SENDING
+
+
+def test_messages_spread_over_idle_modems(box: Box) -> None:
+    for name in "abc":
+        box.modem(name)
+    for _ in range(3):
+        box.accept()
+    assert {modem for modem, _job in box.radio.jobs} == {"a", "b", "c"}
+
+
+def test_a_long_queue_leaves_in_order_through_the_bounded_window(box: Box) -> None:
+    codes = [box.accept(to=f"+4477009{index:05d}") for index in range(2500)]
+    box.modem("a")
+    for index in range(2500):
+        box.sent(tp_mr=index % 256, index=index)
+    assert len(box.radio.jobs) == 2500
+    assert {box.status(code) for code in codes[::100]} == {Status.SENT}
+    assert box.dispatcher.room.total() == 0
+
+
+def test_after_a_crash_what_was_sending_is_unknown_and_sent_again(box: Box) -> None:
+    box.modem("a")
+    sending, queued = box.accept(), box.accept()
+    after = box.crash()
+    try:
+        assert after.recovered == (1, 1)
+        assert Status.UNKNOWN in after.history(sending)
+        after.modem("a")
+        assert after.status(sending) is Status.SENDING
+        after.sent(tp_mr=1)
+        assert after.status(queued) is Status.SENDING
+    finally:
+        after.close()
+
+
+def test_a_report_is_matched_after_a_restart(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.sent(tp_mr=200)
+    after = box.crash()
+    try:
+        after.report("a", tp_mr=200)
+        assert after.status(code) is Status.DELIVERED
+    finally:
+        after.close()
+
+
+def test_delayed_messages_are_taken_up_after_a_restart(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.NOT_SENT, "+CMS ERROR: 42", Verdict.AGAIN_HERE)
+    after = box.crash()
+    try:
+        after.modem("a")
+        assert after.status(code) is Status.QUEUED
+        after.pass_time(2.1)
+        assert after.status(code) is Status.SENDING
+    finally:
+        after.close()
+
+
+def test_a_pin_is_tried_once_a_card_unless_it_was_right(box: Box) -> None:
+    box.tell(PinWanted("a", "card", "digest"))
+    box.tell(PinWanted("a", "card", "digest"))
+    assert box.radio.pins == [("a", True), ("a", False)]
+    box.tell(PinJudged("a", "card", "digest", True))
+    box.tell(PinWanted("a", "card", "digest"))
+    assert box.radio.pins[-1] == ("a", True)
+
+
+def test_a_disk_that_refuses_a_claim_lets_nothing_leave(box: Box) -> None:
+    box.modem("a")
+    with box.engine.begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON parts BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        )
+    code = box.accept()
+    _modem, job = box.job()
+    assert box.radio.permits == {job.number: False}
+    assert box.status(code) is Status.QUEUED
+    with box.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full"))
+    box.ended(SubmitEnd.WITHDRAWN)
+    box.pass_time(1.1)
+    assert box.status(code) is Status.SENDING
+
+
+def test_an_outcome_that_the_disk_refuses_is_written_when_it_can_be(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    with box.engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER full BEFORE INSERT ON message_events BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
+        )
+    box.sent(tp_mr=1)
+    assert box.status(code) is Status.SENDING
+    with box.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full"))
+    box.pass_time(1.1)
+    assert box.status(code) is Status.SENT
+
+
+def test_a_text_that_cannot_be_opened_fails_alone(box: Box) -> None:
+    box.modem("a")
+    good = box.accept()
+    box.sealer = type(box.sealer)(b"x" * 32)
+    bad = box.accept()
+    box.sent(tp_mr=1)
+    assert (box.status(good), box.status(bad)) == (Status.SENT, Status.FAILED)
+
+
+def test_the_only_modem_gets_a_failed_message_again_after_a_pause(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.NOT_SENT, "unplugged")
+    assert box.status(code) is Status.QUEUED
+    box.pass_time(1.1)
+    assert box.status(code) is Status.SENDING
+
+
+def test_the_stop_gives_out_no_more_work(box: Box) -> None:
+    box.modem("a")
+    box.dispatcher.stop_claiming()
+    code = box.accept(to=PHONE)
+    assert (box.status(code), box.radio.jobs) == (Status.QUEUED, [])
