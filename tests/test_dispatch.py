@@ -397,6 +397,13 @@ def test_a_pin_is_tried_once_a_card_unless_it_was_right(box: Box) -> None:
     assert box.radio.pins[-1] == ("a", True)
 
 
+def test_what_is_kept_of_a_pin_cannot_be_guessed_without_the_key(box: Box) -> None:
+    box.tell(PinWanted("a", "card", "digest"))
+    with box.engine.connect() as connection:
+        kept = connection.execute(text("SELECT pin_digest FROM pin_tries")).scalar()
+    assert kept == box.sealer.fingerprint(b"digest")
+
+
 def test_a_disk_that_refuses_a_claim_lets_nothing_leave(box: Box) -> None:
     box.modem("a")
     with box.engine.begin() as connection:

@@ -36,6 +36,11 @@ def test_a_recipient_in_national_form_is_the_same_phone() -> None:
     assert match(report(5, "07700900001"), [candidate(1, 5)]) is not None
 
 
+def test_a_report_without_a_recipient_is_matched_by_reference_and_time() -> None:
+    candidates = [candidate(1, 600), candidate(2, 5, "+447700900002")]
+    assert match(report(5, ""), candidates) == candidates[1]
+
+
 def test_without_a_time_stamp_the_newest_is_meant() -> None:
     candidates = [candidate(1, 600), candidate(2, 5), candidate(3, 300)]
     assert match(report(None), candidates) == candidates[1]

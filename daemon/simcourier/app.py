@@ -101,12 +101,13 @@ class App:
     def _bind(self) -> Any:
         # Imported here: the page and the API know the service, the service does not know them.
         from simcourier_web.application import create_application
+        from simcourier_web.channel import Channel
 
         http = self.config.http
         host, port = http.address
         logging.getLogger("waitress").setLevel(logging.ERROR)
         try:
-            return create_server(
+            server = create_server(
                 create_application(self.service),
                 host=host,
                 port=port,
@@ -114,10 +115,11 @@ class App:
                 connection_limit=http.connection_limit,
                 # select() ends at descriptor 1023, which 256 modems and some browsers reach.
                 asyncore_use_poll=True,
-                max_request_body_size=http.max_body_bytes,
+                # The application refuses longer bodies with a whole answer; beyond this waitress hangs up.
+                max_request_body_size=4 * http.max_body_bytes,
                 max_request_header_size=http.max_header_bytes,
-                channel_timeout=30,
-                cleanup_interval=10,
+                channel_timeout=15,
+                cleanup_interval=5,
                 ident=None,
                 clear_untrusted_proxy_headers=False,
             )
@@ -125,6 +127,8 @@ class App:
             raise ConfigError(
                 f"http.listen {http.listen}: {error.strerror}; is another program using this address?"
             ) from None
+        server.channel_class = Channel
+        return server
 
     def _schedule(self) -> BackgroundScheduler:
         # The jobs only post work to other threads, so they may run in the scheduler's own.

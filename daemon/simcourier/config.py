@@ -67,7 +67,7 @@ class Modem(Struct, forbid_unknown_fields=True, frozen=True):
     """One `[[modems]]` entry: a port (or a glob of ports) that is opened and kept."""
 
     port: Annotated[str, Meta(min_length=1)]
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")] | None = None
     pin_file: str | None = None
     baudrate: Annotated[int, Meta(ge=1200, le=4_000_000)] = 115_200
 
@@ -85,7 +85,7 @@ class Sending(Struct, forbid_unknown_fields=True, frozen=True):
     no_modem_grace: Annotated[float, Meta(ge=0, le=3600)] = 60.0
     """Seconds without any usable modem after which new messages are refused with 503."""
     submit_patience: Annotated[float, Meta(ge=10, le=180)] = 60.0
-    """Seconds that the answer to a Ctrl-Z may take; never more than half of the message's remaining life."""
+    """Seconds that the answer to a Ctrl-Z may take; never more than a quarter of the message's life, but 15 at least."""
     drain: Annotated[float, Meta(ge=0, le=120)] = 60.0
     """Seconds that a stop waits for the submits in flight."""
 
@@ -93,7 +93,7 @@ class Sending(Struct, forbid_unknown_fields=True, frozen=True):
 class Log(Struct, forbid_unknown_fields=True, frozen=True):
     """`[log]`: what goes to standard error."""
 
-    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)\\Z")] = "info"
     json: bool = False
 
 

@@ -20,6 +20,7 @@ from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.errors import RequestError
 from simcourier.metrics import Metrics
 from simcourier.modem.facts import ModemSnapshot
+from simcourier.modem.facts import ModemState as ModemState  # the page's words are chosen by it
 from simcourier.outbox import access, reading, store
 from simcourier.outbox.message import MessageClass, NewMessage, OnUnknown, Status, Waiting
 from simcourier.outbox.seal import Sealer

@@ -39,7 +39,7 @@ _SKIP_LIMIT = 100
 """Messages passed over in one round because only modems that failed them are idle."""
 _CARE_PAUSE_S = 60.0
 """Between two restarts of a modem that says it needs care."""
-_LEAST_PATIENCE_S = 10.0
+_LEAST_PATIENCE_S = 15.0
 
 
 class RadioPort(Protocol):
@@ -151,7 +151,8 @@ class Dispatcher:
             case PinWanted():
                 self._pin_wanted(fact)
             case PinJudged():
-                self._records.write(lambda c: access.pin_judged(c, fact.card, fact.pin_digest, fact.accepted))
+                keyed = self._keyed(fact.pin_digest)
+                self._records.write(lambda c: access.pin_judged(c, fact.card, keyed, fact.accepted))
             case _:
                 assert_never(fact)
 
@@ -165,11 +166,15 @@ class Dispatcher:
             self._metrics.modem_signal.labels(snapshot.name).set(snapshot.signal_dbm)
 
     def _pin_wanted(self, fact: PinWanted) -> None:
-        now_ms = self._clock.wall_ms()
+        now_ms, keyed = self._clock.wall_ms(), self._keyed(fact.pin_digest)
         self._records.write(
-            lambda c: access.may_try_pin(c, fact.card, fact.pin_digest, now_ms),
+            lambda c: access.may_try_pin(c, fact.card, keyed, now_ms),
             lambda allowed: self._radio.allow_pin(fact.modem, allowed),
         )
+
+    def _keyed(self, pin_digest: str) -> str:
+        """What stands for a PIN on disk: there are only 10,000 of them, so a digest without a key would tell it."""
+        return self._sealer.fingerprint(pin_digest.encode())
 
     def _care(self, modem: str) -> None:
         now = self._clock.monotonic()
@@ -230,8 +235,8 @@ class Dispatcher:
         number = next(self._jobs)
         self._outcomes.flights[number] = Flight(message, modem, sim, message.attempts + 1)
         self.fleet.begin(modem, now)
-        # Half of what is left of its life stays for a second try through another modem.
-        patience = min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 2))
+        # Most of its life stays for a second try through another modem.
+        patience = min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 4))
         # The modem opens its prompt while the claim goes to disk; the PDU waits for the permit.
         self._radio.submit(modem, Job(number, pdus, now + life, patience))
         self._writer.submit(

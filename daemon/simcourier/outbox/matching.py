@@ -30,14 +30,18 @@ def service_centre_ms(report: StatusReport) -> int | None:
     return None if stamp is None else int(stamp.timestamp() * 1000)
 
 
+def _is_to(reported: str, recipient: str) -> bool:
+    return not reported or same_subscriber(recipient, reported)
+
+
 def match(report: StatusReport, candidates: Sequence[Candidate]) -> Candidate | None:
     """The candidate that the report speaks of, or None.
 
     TP-MR wraps after 256 messages, so several candidates of one SIM may share it. Of those with the report's
-    recipient the one submitted nearest to the service centre's time stamp is meant; without a usable
+    recipient (or of all, where the service centre left it empty) the one submitted nearest to the service centre's time stamp is meant; without a usable
     stamp the newest.
     """
-    fitting = [c for c in candidates if same_subscriber(c.recipient, report.recipient)]
+    fitting = [c for c in candidates if _is_to(report.recipient, c.recipient)]
     if not fitting:
         return None
     stamp = service_centre_ms(report)

@@ -108,7 +108,7 @@ def apply(connection: Connection, sim: str, report: StatusReport, at_ms: int) ->
 def _find(connection: Connection, sim: str, report: StatusReport) -> Candidate | None:
     rows = connection.execute(_BY_REFERENCE, {"b_sim": sim, "b_tp_mr": report.tp_mr}).all()
     found = match(report, [Candidate(*row) for row in rows])
-    if found is None:
+    if found is None and report.recipient:
         # A submit in doubt has no TP-MR on record: recipient and time alone must do.
         rows = connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
         found = match(report, [Candidate(*row) for row in rows])

@@ -1,0 +1,71 @@
+"""The command `simcourier` itself: its list of commands, without importing any of them before it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from simcourier import __version__
+from simcourier.cli.endings import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, Stop
+from simcourier.errors import ConfigError, EquipmentError, RequestError
+
+COMMANDS = {
+    "run": "Run the appliance in the foreground.",
+    "demo": "Try the appliance out, on virtual modems where no real one answers.",
+    "check": "Check the configuration and each modem, with a verdict in words.",
+    "status": "Show how the running box is.",
+    "modems": "Show the modems; pause, resume or restart one.",
+    "send": "Send a text and, if wanted, wait for its delivery report.",
+    "messages": "Show the last messages, or one with its history.",
+    "trace": "Show what was said on a modem's port, with secrets masked.",
+    "keys": "Create, list and revoke API keys.",
+    "virtual": "Run virtual modems, to try things without hardware.",
+}
+"""Each command and its line in the list; module and command have the command's name."""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name, imports one when it is called, and turns our errors into endings."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of use rather than of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"simcourier.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a command module holds its command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the table: importing every command for it would take a second."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that somebody else must act on becomes one sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise Stop(str(error), EX_CONFIG) from None
+        except (RequestError, EquipmentError) as error:
+            raise Stop(str(error), EX_FAILED) from None
+        except KeyboardInterrupt:
+            ctx.exit(EX_INTERRUPTED)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with: simcourier demo",
+)
+@click.version_option(__version__, message="simcourier %(version)s")
+def simcourier() -> None:
+    """Send one-time codes by SMS, through SIM cards in USB modems.
+
+    `simcourier COMMAND --help` tells more about each command, with an example.
+    """

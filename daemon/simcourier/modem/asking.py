@@ -1,0 +1,55 @@
+"""Ask a modem something and get an answer, or the trouble that there is none."""
+
+from __future__ import annotations
+
+from simcourier.at.engine import Answer, Command, End, Shape
+from simcourier.at.parse import sim_is_starting
+from simcourier.errors import EquipmentError
+from simcourier.modem.modem import Modem
+from simcourier.modem.waits import Pause, Procedure
+
+SKIPPED = Answer(End.ERROR, "not asked: it went unanswered before", [])
+
+_UNANSWERABLE = 2
+
+
+class DialogueError(EquipmentError):
+    """The dialogue can't go on as it is; the message says what was seen."""
+
+
+class NoPromptError(DialogueError):
+    """A prompt did not come."""
+
+
+class SilenceError(DialogueError):
+    """The modem said nothing for as long as anybody could wait."""
+
+
+def ask(
+    m: Modem, text: str, *claims: str, shape: Shape = Shape.PLAIN, timeout: float | None = None
+) -> Procedure[Answer]:
+    """Send a command and return its answer, OK or an error; raise DialogueError on silence.
+
+    A command that a modem leaves unanswered twice although it answers `AT` at once is not sent to it again: some
+    hang on commands that others have (an E3131 on CLAC), and one question less is better than a modem less.
+    """
+    if m.unanswerable.get(text, 0) >= _UNANSWERABLE:
+        return SKIPPED
+    answer: Answer = yield Command(text, claims, timeout or m.timings.command, shape)
+    if answer.end is End.SILENCE:
+        m.unanswered = text
+        raise DialogueError(f"{text}: no answer")
+    m.unanswerable.pop(text, None)
+    return answer
+
+
+def ask_patiently(
+    m: Modem, text: str, *claims: str, shape: Shape = Shape.PLAIN, timeout: float | None = None
+) -> Procedure[Answer]:
+    """Do the same, again and again while the SIM says that it has only just started."""
+    for _ in range(m.timings.sim_start_tries):
+        answer = yield from ask(m, text, *claims, shape=shape, timeout=timeout)
+        if answer.end is End.OK or not sim_is_starting(answer.final):
+            break
+        yield Pause(m.timings.sim_start_pause)
+    return answer

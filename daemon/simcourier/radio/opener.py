@@ -1,0 +1,86 @@
+"""Opens and closes ports beside the radio thread, since either call may block on a sick device."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import termios
+import threading
+import time
+from collections.abc import Callable
+
+from simcourier.radio.ports import PortError, open_port
+
+Task = Callable[[], None]
+MOST_THREADS = 3
+STUCK_AFTER = 2.0
+
+
+class Opener:
+    """One thread; another one, and at most a third, while a device holds the first."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._busy_since: dict[int, float] = {}
+
+    def open(self, path: str, baudrate: int, done: Callable[[int | PortError], None]) -> None:
+        """Open `path` and hand its descriptor, or why there is none, to `done`, which runs in this thread."""
+
+        def task() -> None:
+            try:
+                outcome: int | PortError = open_port(path, baudrate)
+            except PortError as error:
+                outcome = error
+            done(outcome)
+
+        self._put(task)
+
+    def close(self, fd: int) -> None:
+        """Throw away what the port has not taken yet, and close it."""
+
+        def task() -> None:
+            # A USB port that is gone can do neither; a serial one would wait up to 30 s for its output to leave.
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcflush(fd, termios.TCIOFLUSH)
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+        self._put(task)
+
+    def look_after(self) -> None:
+        """Start another thread if those there are have been stuck for some time and work is waiting."""
+        now = time.monotonic()
+        stuck = all(now - since > STUCK_AFTER for since in self._busy_since.copy().values())
+        waiting = not self._tasks.empty()
+        if waiting and stuck and len(self._busy_since) == len(self._threads) < MOST_THREADS:
+            self._start_thread()
+
+    def stop(self, timeout_s: float) -> None:
+        """Let the threads end after the tasks that wait."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        end = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def _put(self, task: Task) -> None:
+        self._tasks.put(task)
+        if not self._threads:
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        name = f"opener-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self) -> None:
+        ident = threading.get_ident()
+        while (task := self._tasks.get()) is not None:
+            self._busy_since[ident] = time.monotonic()
+            try:
+                task()
+            finally:
+                del self._busy_since[ident]

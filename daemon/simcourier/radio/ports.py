@@ -1,0 +1,99 @@
+"""Open and configure a serial port, and say in words why that failed (termios, flock)."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import termios
+from pathlib import Path
+
+import serial
+
+from simcourier.errors import EquipmentError
+
+# The device is going away, or has not come back altogether: like a path that is not there.
+_GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR})
+_TAKEN = frozenset({errno.EBUSY, errno.EAGAIN})
+
+
+class PortError(EquipmentError):
+    """A port can't be opened; the message says why, and what to do where somebody can do something."""
+
+
+class PortGoneError(PortError):
+    """There is no device behind the path."""
+
+
+def open_port(path: str, baudrate: int) -> int:
+    """Open a port for ourselves alone and return its one descriptor, which never blocks.
+
+    pyserial opens, locks and configures; of its five descriptors only a copy of the first is kept, and the lock,
+    which belongs to what both of them stand for, stays.
+    """
+    try:
+        port = _opened(path, baudrate)
+    except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
+        raise _in_words(path, error) from error
+    try:
+        fd = os.dup(port.fileno())
+    finally:
+        port.close()
+    os.set_blocking(fd, False)
+    return fd
+
+
+def _opened(path: str, baudrate: int) -> serial.Serial:
+    # With dsrdtr and rtscts pyserial leaves DTR and RTS alone while it opens; the kernel has raised both by then,
+    # and some sticks answer those ioctls with EPIPE, which would fail the open. Neither setting is wanted after.
+    # An inter-byte timeout makes VMIN 1: else a read that finds nothing looks like the end of the file.
+    port = serial.Serial(
+        path,
+        baudrate,
+        timeout=0,
+        write_timeout=0,
+        exclusive=True,
+        dsrdtr=True,
+        rtscts=True,
+        inter_byte_timeout=0,
+    )
+    try:
+        port.rtscts = False
+    except BaseException:
+        port.close()
+        raise
+    return port
+
+
+def _in_words(path: str, error: Exception) -> PortError:
+    number = _errno(error)
+    if number in _GONE:
+        return PortGoneError(f"{path}: no such port")
+    if number in (errno.EACCES, errno.EPERM):
+        return PortError(f"{path}: no permission; {_who_may(path)}")
+    if number in _TAKEN or "exclusively lock" in str(error):
+        return PortError(f"{path}: in use by another program")
+    if number in (errno.ENOTTY, errno.EISDIR) or "Could not configure port" in str(error):
+        return PortError(f"{path}: not a serial port")
+    return PortError(f"{path}: {error}")
+
+
+def _errno(error: Exception) -> int | None:
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and isinstance(error, termios.error) and error.args:
+        number = error.args[0]
+    return number if isinstance(number, int) else None
+
+
+def _who_may(path: str) -> str:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return "a directory above it is closed to us"
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    if status.st_mode & 0o060 == 0o060:
+        return f"it belongs to the group {group}: add the service's user to it"
+    return f"its mode is {status.st_mode & 0o777:03o}, which lets only its owner in: see udev-rules/"

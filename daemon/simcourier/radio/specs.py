@@ -1,0 +1,53 @@
+"""What the radio is told at its birth: which ports, how to find more, how to time them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simcourier.modem.timings import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """One configured modem: a path, or a glob that stands for as many modems as it matches.
+
+    An empty `name` means the basename of the port. `pin` is tried only for exactly `SIM PIN`, after `allow_pin`.
+    """
+
+    port: str
+    name: str = ""
+    baudrate: int = 115200
+    pin: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySpec:
+    """Ports to look at that nobody configured: `patterns` are globs, `ignore` wins over them."""
+
+    patterns: tuple[str, ...] = ("/dev/ttyUSB*", "/dev/ttyACM*")
+    ignore: tuple[str, ...] = ()
+    baudrate: int = 115200
+    max_modems: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RadioSettings:
+    """Bounds and paces of the radio thread; seconds where the name has no unit."""
+
+    timings: Timings = field(default_factory=Timings)
+    trace_lines: int = 200
+    """Lines kept in each modem's trace."""
+    look_every: float = 0.5
+    """How often the path of an absent modem is looked for."""
+    retry_every: float = 2.0
+    """How often a port that is taken, forbidden or broken is tried again."""
+    scan_every: float = 2.0
+    """How often globs are expanded."""
+    forget_after: float = 300.0
+    """How long a discovered port that is no modem is left alone."""
+    write_stall: float = 5.0
+    """A port that takes no byte for so long is silent."""
+    output_limit: int = 8192
+    """Bytes that may wait for one port."""
+    poll_spread: float = 10.0
+    """One `poll()` is spread over so many seconds."""

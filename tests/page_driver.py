@@ -1,0 +1,106 @@
+"""A served box and a real Chromium, for the tests of the page."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
+from waitress.server import create_server
+from web_fixtures import WebBox
+
+from simcourier_web.channel import Channel
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+needs_chromium = pytest.mark.skipif(
+    not (shutil.which(CHROMIUM) and shutil.which(DRIVER)),
+    reason=f"no browser: install chromium and chromium-driver ({CHROMIUM}, {DRIVER})",
+)
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@contextmanager
+def served(box: WebBox, *, port: int = 0, **settings: Any) -> Iterator[str]:
+    """Serve the box as the daemon does; gives its address."""
+    limit = box.config.http.max_body_bytes
+    server = create_server(
+        box.app,
+        host="127.0.0.1",
+        port=port,
+        threads=4,
+        connection_limit=box.config.http.connection_limit,
+        asyncore_use_poll=True,
+        max_request_body_size=4 * limit,
+        max_request_header_size=box.config.http.max_header_bytes,
+        ident=None,
+        clear_untrusted_proxy_headers=False,
+        **settings,
+    )
+    server.channel_class = Channel
+    thread = threading.Thread(target=server.run, name="http", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}/"
+    finally:
+        server.close()
+        for channel in list(server.active_channels.values()):
+            channel.close()
+        thread.join(5)
+
+
+@contextmanager
+def browser(
+    profile: Path, *, width: int = 1280, height: int = 900, scripts: bool = True, dark: bool = False
+) -> Iterator[webdriver.Chrome]:
+    """A Chromium with a fresh profile."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for option in (*_OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    if not scripts:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    try:
+        _emulate(driver, width, height, dark)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def _emulate(driver: webdriver.Chrome, width: int, height: int, dark: bool) -> None:
+    # The window of a headless browser can't be as narrow as a phone; the emulated screen can.
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def until(driver: webdriver.Chrome, met: Callable[[], Any], seconds: float = 15) -> Any:
+    """Wait for the page to show something."""
+    return WebDriverWait(driver, seconds, poll_frequency=0.1).until(lambda _driver: met())
+
+
+def text(driver: webdriver.Chrome, selector: str) -> str:
+    """The text of the first element that fits."""
+    return str(driver.find_element("css selector", selector).text)
+
+
+def complaints(driver: webdriver.Chrome) -> list[str]:
+    """What the browser's console says."""
+    return [entry["message"] for entry in driver.get_log("browser")]

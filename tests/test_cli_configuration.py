@@ -1,0 +1,145 @@
+"""A configuration that can't be used: one clear sentence, exit code 78, no traceback."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_process import call, free_port, write_config
+from simcourier import config
+from simcourier.cli import foreground, options
+from simcourier.cli.endings import EX_CONFIG
+from simcourier.errors import ConfigError
+
+
+def sentence_of(*arguments: object) -> str:
+    """What a command says that ends with 78."""
+    ended = call(*arguments)
+    assert ended.returncode == EX_CONFIG, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize("command", [["run"], ["check"], ["status"], ["keys", "list"]])
+def test_a_file_that_is_not_there(command: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.toml"
+    said = sentence_of(*command, "--config", path)
+    assert said == f"simcourier: {path}: there is no such file; give one with --config FILE\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[http\n", "is not TOML"),
+        ("[http]\nlissten = 1\n", "there is no setting called `lissten`"),
+        ("[http]\nthreads = 0\n", "http.threads: "),
+        ('[http]\nlisten = "box:8080"\n', "http.listen: 'box' is not an IP address"),
+        ("[[modems]]\nname = 'x'\n", "needs the setting `port`"),
+        (
+            "[[modems]]\nport = '/dev/a'\n[[modems]]\nport = '/dev/a'\n",
+            "modems: two entries have the port '/dev/a'",
+        ),
+    ],
+)
+def test_a_file_with_a_fault_is_named_with_the_key(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "simcourier.toml"
+    path.write_text(text)
+    said = sentence_of("run", "--config", path)
+    assert said.startswith(f"simcourier: {path}: ")
+    assert words in said
+
+
+def test_a_pin_file_that_is_not_there(tmp_path: Path) -> None:
+    path = write_config(
+        tmp_path, free_port(), more="[[modems]]\nport = '/dev/a'\npin_file = '/nowhere/pin'\n"
+    )
+    said = sentence_of("run", "--config", path)
+    assert said == f"simcourier: {path}: modems: pin_file /nowhere/pin: there is no such file\n"
+    assert sentence_of("check", "--config", path) == said
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_a_port_that_another_program_uses(taken_port: int, tmp_path: Path) -> None:
+    path = write_config(tmp_path, taken_port)
+    said = sentence_of("run", "--config", path)
+    assert said.startswith(f"simcourier: {path}: http.listen 127.0.0.1:{taken_port}: ")
+    assert "is another program using this address?" in said
+
+
+def test_a_storage_directory_that_can_not_be_made(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    (tmp_path / "storage").write_text("a file where the directory should be")
+    said = sentence_of("run", "--config", path)
+    assert said.startswith(f"simcourier: {path}: storage.directory {tmp_path / 'storage'}: can't be made")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("command", [["run"], ["check"], ["keys", "list"]])
+def test_a_storage_directory_that_can_not_be_written_to(command: list[str], tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    (tmp_path / "storage").mkdir(0o500)
+    said = sentence_of(*command, "--config", path)
+    assert f"{path}: storage.directory {tmp_path / 'storage'}: can't be written to" in said
+
+
+def test_a_storage_directory_that_another_simcourier_uses(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    with (storage / "lock").open("w") as lock:
+        lock.write("4711")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = sentence_of("run", "--config", path)
+    assert said == (
+        f"simcourier: {path}: storage.directory {storage}: another simcourier (process 4711) is using it\n"
+    )
+
+
+def test_a_file_of_another_user_in_the_storage_directory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/var/lib/simcourier/lock")
+
+    monkeypatch.setattr("simcourier.app.App", refused)
+    path = tmp_path / "simcourier.toml"
+    with pytest.raises(
+        ConfigError, match=rf"{path}: storage.directory: /var/lib/simcourier/lock can't be used"
+    ):
+        foreground.build(config.Config(), path)
+
+
+def test_without_any_configuration_the_sentence_says_where_one_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "DEFAULT_CONFIG", tmp_path / "simcourier.toml")
+    with pytest.raises(
+        ConfigError, match=r"there is no .*simcourier\.toml; give a configuration with --config"
+    ):
+        options.load_config(None)
+    write_config(tmp_path, 8080)
+    assert options.load_config(None)[1] == tmp_path / "simcourier.toml"
+
+
+def test_a_fault_of_the_program_is_shown_with_a_traceback_and_exit_code_1(tmp_path: Path) -> None:
+    # What can't happen: an engine that is no database. The module is put in front of ours.
+    (tmp_path / "simcourier_web").mkdir()
+    (tmp_path / "simcourier_web" / "__init__.py").write_text("raise RuntimeError('a fault')\n")
+    path = write_config(tmp_path, free_port())
+    ended = call("run", "--config", path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+    assert "RuntimeError: a fault" in ended.stderr

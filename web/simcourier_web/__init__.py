@@ -1,0 +1,1 @@
+"""The HTTP surface of simcourier: the JSON API and the status page."""
