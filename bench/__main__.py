@@ -12,6 +12,7 @@ from rich.console import Console
 from bench import results
 from bench.context import Context
 from bench.parts import PARTS
+from bench.processes import ProgramError
 
 
 @click.command()
@@ -40,8 +41,11 @@ def main(parts: tuple[str, ...], quick: bool, out: Path | None, base: Path, kill
             context.tables = []
             stamp = results.stamp(context.root, sys.argv[1:])
             context.say("\n".join(stamp))
-            part_right = importlib.import_module(f"bench.parts.{name}").run(context)
-            right = right and part_right
+            try:
+                right = importlib.import_module(f"bench.parts.{name}").run(context) and right
+            except (ProgramError, OSError) as error:
+                context.say(f"{name}: {error}")
+                right = False
             if out is not None:
                 results.write(out, name, stamp, context.tables)
     sys.exit(0 if right else 1)

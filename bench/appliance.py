@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -20,10 +21,19 @@ SCOPES = ("messages:send", "messages:read", "status:read", "admin")
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody uses at this moment.
+
+    Below the range from which the kernel takes ports for clients: one that tries again and again to reach a dead
+    daemon there would some day be given the very port as its own, and be connected to itself.
+    """
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Virtual:

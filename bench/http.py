@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ def split_response(data: bytes) -> tuple[int, bytes] | None:
         if len(data) > _HEAD_LIMIT:
             raise ConnectionError("the answer is not HTTP")
         return None
+    if not head.startswith(b"HTTP/1."):
+        raise ConnectionError(f"the answer is not HTTP: {data[:200]!r}")
     found = _LENGTH.search(head)
     length = int(found[1]) if found else 0
     return (int(head[9:12]), rest[:length]) if len(rest) >= length else None
@@ -69,7 +72,9 @@ class Connection:
             self._socket = None
 
     def open(self) -> socket.socket:
-        """Connect where that is not done yet."""
+        """Connect where that is not done yet, and anew where the server has closed an idle connection."""
+        if self._socket is not None and select.select([self._socket], (), (), 0)[0]:
+            self.close()
         if self._socket is None:
             self._socket = socket.create_connection(self._address, self._timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

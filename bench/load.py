@@ -85,11 +85,13 @@ class _Client:
         self._data = b""
         self._text = ""
         self._posted_ns = 0
+        self._is_resting = False
 
     def go(self) -> None:
         """Post the next message, or leave."""
+        self._is_resting = False
         if self._link is None and not self._connect():
-            self._engine.later(RECONNECT_S, self)
+            self._rest_for(RECONNECT_S)
             return
         text = self._flow.next_text(time.monotonic())
         if text is None or self._link is None:
@@ -142,9 +144,15 @@ class _Client:
 
     def _rest(self) -> None:
         if self._flow.stream.pause:
-            self._engine.later(random.expovariate(1 / self._flow.stream.pause), self)
+            self._rest_for(random.expovariate(1 / self._flow.stream.pause))
         else:
             self.go()
+
+    def _rest_for(self, seconds: float) -> None:
+        # The server may close a connection while its client rests already.
+        if not self._is_resting:
+            self._is_resting = True
+            self._engine.later(seconds, self)
 
     def _lost(self) -> None:
         assert self._link is not None
@@ -154,7 +162,7 @@ class _Client:
         self._engine.selector.unregister(self._link)
         self._link.close()
         self._link = None
-        self._engine.later(RECONNECT_S, self)
+        self._rest_for(RECONNECT_S)
 
     def _leave(self) -> None:
         if self._link:

@@ -109,7 +109,15 @@ class Started:
 
     def end(self, patience_s: float = PATIENCE_S) -> int:
         """Wait for its end; returns the exit code, when everything it said has been read."""
-        code = self.process.wait(patience_s)
+        try:
+            code = self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            # A daemon that hangs tells where, thread by thread (faulthandler).
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(patience_s)
+            for reader in self._readers:
+                reader.join(patience_s)
+            raise AssertionError(f"it did not end within {patience_s:.0f} s: {self.everything}") from None
         for reader in self._readers:
             reader.join(patience_s)
         return code

@@ -21,6 +21,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modem_desk import Desk, ScriptedModem, job
+
 from simcourier.modem.facts import Fact, ModemChanged, ModemState
 
 
@@ -57,7 +58,7 @@ class Player:
                 self._modem.answers[command.strip()] = "".join(f"\r\n{part}\r\n" for part in lines) or None
             case "ready":
                 self._desk.up(120.0)
-                self._modem.hear = self._record  # type: ignore[method-assign] -- from here on the file is the modem
+                self._modem.recorder = self._record
                 self._facts_seen = len(self._desk.facts)
             case "heard":
                 assert rest in self._modem.heard, self._modem.heard

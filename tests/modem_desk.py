@@ -56,16 +56,20 @@ class ScriptedModem:
     def __init__(self, answers: Mapping[str, Reply] | None = None, *, prompt: str = "\r\n> ") -> None:
         self.answers: dict[str, Reply] = dict(PLAIN_MODEM) | dict(answers or {})
         self.prompt: str | None = prompt
+        """None: no prompt ever comes."""
         self.heard: list[str] = []
         self.pdus: list[str] = []
         self.deaf = False
         self.at_prompt = False
         self.references = count(64)
         self.on_pdu: Callable[[str], str | None] = lambda _: f"\r\n+CMGS: {next(self.references)}\r\n" + OK
+        self.recorder: Callable[[bytes], bytes] | None = None
         self._begun = ""
 
     def hear(self, data: bytes) -> bytes:
         """Take bytes from the session, return what the modem says at once."""
+        if self.recorder is not None:
+            return self.recorder(data)
         if self.deaf:
             self._begun = ""
             return b""
@@ -187,6 +191,7 @@ class Desk:
     def until(self, done: Callable[[], bool], within: float, *, must: bool = True) -> Desk:
         """Let time pass until something is so; it must become so in time."""
         end = self.now + within
+        self.settle()
         while not done():
             moment = min(self._moments(), default=None)
             if moment is None or moment > end:
@@ -217,8 +222,10 @@ class Desk:
             self.session.receive(data[start : start + self._chunk], self.now)
 
 
-def job(number: int = 1, parts: int = 1, *, life: float = 300.0, now: float = 1000.0, patience: float = 60.0) -> Job:
+def job(
+    number: int = 1, parts: int = 1, *, life: float = 300.0, now: float = 1000.0, patience: float = 60.0
+) -> Job:
     """A job of short made-up PDUs; `tpdu_length` is what the hex says."""
-    hexes = [f"0031000B914477009000F1000044{part:02X}" for part in range(parts)]
+    hexes = [f"0031000B914477009000F10000{number:02X}{part:02X}" for part in range(parts)]
     pdus = tuple(SubmitPdu(text, len(text) // 2 - 1) for text in hexes)
     return Job(number, pdus, now + life, patience)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.at.engine import (
     HEADER_PATIENCE,
     LONGEST_COMMAND,
@@ -96,7 +99,9 @@ def test_ok_in_small_letters_is_ok() -> None:
 
 
 def test_a_blank_before_the_colon_and_small_letters_do_not_hide_an_answer() -> None:
-    assert heard(asked("AT+CSQ", "+CSQ"), "+CSQ : 20,99\r+csq: 1,2\rOK\r") == [ok("+CSQ : 20,99", "+csq: 1,2")]
+    assert heard(asked("AT+CSQ", "+CSQ"), "+CSQ : 20,99\r+csq: 1,2\rOK\r") == [
+        ok("+CSQ : 20,99", "+csq: 1,2")
+    ]
 
 
 def test_a_command_that_asks_nothing_leaves_every_line_to_nobody() -> None:
@@ -155,7 +160,9 @@ def test_a_report_comes_with_its_second_line() -> None:
 
 @pytest.mark.parametrize("header", ["+CDS : 25", "+cds: 25", "+CMT: ,24", "+CBM: 88"])
 def test_every_two_line_notice_waits_for_its_pdu(header: str) -> None:
-    assert heard(engine_in_step(), f"\r\n{header}\r\n\r\n\r\n{REPORT.lower()}\r\n") == [Urc(header, REPORT.lower())]
+    assert heard(engine_in_step(), f"\r\n{header}\r\n\r\n\r\n{REPORT.lower()}\r\n") == [
+        Urc(header, REPORT.lower())
+    ]
 
 
 def test_notices_and_finals_between_header_and_pdu_are_tolerated() -> None:
@@ -323,7 +330,9 @@ def test_a_port_opened_anew_remembers_nothing() -> None:
 # -- what must never leave ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["AT+CSQ\r", "AT\nATD112;", "AT+CMGS=1\x1a", "AT\x1b", "ATé", "A" * (LONGEST_COMMAND + 1)])
+@pytest.mark.parametrize(
+    "text", ["AT+CSQ\r", "AT\nATD112;", "AT+CMGS=1\x1a", "AT\x1b", "ATé", "A" * (LONGEST_COMMAND + 1)]
+)
 def test_a_command_that_could_end_its_line_early_is_refused(text: str) -> None:
     engine = engine_in_step()
     with pytest.raises(BugError):
@@ -397,11 +406,7 @@ def test_chunking_never_changes_the_events(phase: Phase, pieces: list[str], cuts
     data = "".join(pieces).encode("latin-1")
     whole, chunked = prepared(phase), prepared(phase)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    events = [
-        event
-        for start, end in zip(places, places[1:], strict=False)
-        for event in chunked.receive(data[start:end], 0.0)
-    ]
+    events = [event for start, end in pairwise(places) for event in chunked.receive(data[start:end], 0.0)]
     # A prompt that one chunk opened and closed is not told at all; in several chunks it is told, then closed.
     closed = [e for e in events if not (isinstance(e, Answer) and e.end is End.PROMPT)]
     expected = whole.receive(data, 0.0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.at.lines import LONGEST_LINE, PROMPT, LineSplitter
 
 # Bytes that matter here, so that hypothesis meets them often.
@@ -34,7 +37,9 @@ def test_any_run_of_cr_and_lf_ends_a_line(data: bytes) -> None:
     assert lines(data) == ["RDY", "OK"]
 
 
-@pytest.mark.parametrize("data", [b"\r\n> ", b"> ", b">", b"\r\n>\r\n", b"> \r", b"  >", b"AT+CMGS=18\r\r\n> "])
+@pytest.mark.parametrize(
+    "data", [b"\r\n> ", b"> ", b">", b"\r\n>\r\n", b"> \r", b"  >", b"AT+CMGS=18\r\r\n> "]
+)
 def test_a_prompt_is_seen_at_once_in_any_form(data: bytes) -> None:
     assert lines(data)[-1] == PROMPT
 
@@ -88,11 +93,7 @@ def test_clear_forgets_the_line_that_has_begun() -> None:
 def test_chunking_never_changes_the_lines(data: bytes, cuts: list[int]) -> None:
     splitter = LineSplitter()
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    chunked = [
-        line
-        for start, end in zip(places, places[1:], strict=False)
-        for line in splitter.feed(data[start:end])
-    ]
+    chunked = [line for start, end in pairwise(places) for line in splitter.feed(data[start:end])]
     assert chunked == lines(data)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.at import parse
 from simcourier.at.parse import Registration
 
@@ -122,7 +123,10 @@ def sets(*values: set[int]) -> tuple[frozenset[int], ...]:
     ("line", "options"),
     [
         ("+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)", sets({0, 1, 2}, {0, 1, 2, 3}, {0, 2}, {0, 1, 2}, {0, 1})),
-        ("+CNMI:(0-3),(0-3),(0-3),(0,1),(0,1)", sets({0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1}, {0, 1})),
+        (
+            "+CNMI:(0-3),(0-3),(0-3),(0,1),(0,1)",
+            sets({0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 1}, {0, 1}),
+        ),
         ("+CNMI: (0,1,2),(0,1),(0,2),(0),(1)", sets({0, 1, 2}, {0, 1}, {0, 2}, {0}, {1})),
         ("+CNMI: (2),(0-1,3),(0,2),(0-1),(0)", sets({2}, {0, 1, 3}, {0, 2}, {0, 1}, {0})),
         ("+CNMI: (0 - 2), (0,1), (0), (0,2)", sets({0, 1, 2}, {0, 1}, {0}, {0, 2})),
@@ -267,7 +271,14 @@ def test_a_number_of_modem_or_sim_is_found_in_its_line(line: str, digits: str) -
 
 @pytest.mark.parametrize(
     "final",
-    ["+CME ERROR: 14", "+CME ERROR: 515", "+CMS ERROR: 314", "+CMS ERROR: 512", "+CME ERROR: SIM busy", "+cms error:314"],
+    [
+        "+CME ERROR: 14",
+        "+CME ERROR: 515",
+        "+CMS ERROR: 314",
+        "+CMS ERROR: 512",
+        "+CME ERROR: SIM busy",
+        "+cms error:314",
+    ],
 )
 def test_a_sim_that_is_starting_is_worth_another_try(final: str) -> None:
     assert parse.sim_is_starting(final)

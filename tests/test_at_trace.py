@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.at.engine import Command, Engine, Shape
 from simcourier.at.trace import Trace, TraceLine, mask, mask_unasked
 
@@ -93,7 +94,9 @@ def test_the_pieces_of_a_pdus_echo_are_hidden() -> None:
     assert texts(trace) == ["<PDU 2 octets>", "^RSSI: 3", "<PDU 28 octets>"]
 
 
-@given(st.text(alphabet="0123456789ABCDEF", min_size=24, max_size=60), st.sampled_from(["", "+X: ", '+X: 1,"']))
+@given(
+    st.text(alphabet="0123456789ABCDEF", min_size=24, max_size=60), st.sampled_from(["", "+X: ", '+X: 1,"'])
+)
 def test_no_stretch_of_a_pdu_is_ever_shown(pdu: str, before: str) -> None:
     trace = Trace()
     trace.heard(before + pdu, 0.0)

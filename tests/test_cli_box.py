@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cli_process import call, free_port, write_config
 from click.testing import CliRunner
+
 from simcourier.cli import box as box_module
 from simcourier.cli.box import Box, Refused, Unreachable, local_url
 from simcourier.cli.endings import Stop

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import call, free_port, write_config
+
 from simcourier import config
 from simcourier.cli import foreground, options
 from simcourier.cli.endings import EX_CONFIG

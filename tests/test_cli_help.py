@@ -9,6 +9,7 @@ import click
 import pytest
 from cli_process import call
 from click.testing import CliRunner
+
 from simcourier import __version__
 from simcourier.cli.group import COMMANDS, simcourier
 from simcourier.cli.keys import DEFAULT_SCOPES, create

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import call, free_port, write_config
+
 from simcourier.cli.ownership import act_as_owner
 from simcourier.outbox.access import digest
 from simcourier.service import SCOPES

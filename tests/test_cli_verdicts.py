@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from simcourier.cli.survey import is_settled
 from simcourier.cli.verdicts import judge
 from simcourier.modem.facts import ModemSnapshot, ModemState, ReportRoute

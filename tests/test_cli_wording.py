@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from simcourier.cli.status import describe
 from simcourier.cli.wording import between, count, lasting, printable, signal_bars, when
 

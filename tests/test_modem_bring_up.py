@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from modem_desk import ERROR, ICCID, IMEI, OK, Desk, Reply, ScriptedModem
+
 from simcourier.modem.bring_up import notice_candidates
 from simcourier.modem.facts import ModemChanged, ModemState, ReportRoute
 
@@ -95,7 +96,17 @@ def test_a_refused_at_is_tried_again() -> None:
 
 def test_commands_that_a_modem_does_not_have_are_done_without() -> None:
     wanting = dict.fromkeys(
-        ("ATE0", "AT+CMEE=1", "AT+CGMR", "AT+CSMS?", "AT+CSCA?", "AT+COPS=3,0", "AT+COPS?", "AT+CSQ", "AT+CEREG?"),
+        (
+            "ATE0",
+            "AT+CMEE=1",
+            "AT+CGMR",
+            "AT+CSMS?",
+            "AT+CSCA?",
+            "AT+COPS=3,0",
+            "AT+COPS?",
+            "AT+CSQ",
+            "AT+CEREG?",
+        ),
         ERROR,
     )
     snapshot = desk(wanting).up().session.snapshot()
@@ -116,7 +127,11 @@ def test_a_modem_that_never_ends_its_answer_to_cpin_comes_up() -> None:
 
 def test_a_deaf_spell_does_not_make_a_command_unanswerable() -> None:
     sleepy = desk()
-    sleepy.modem.answers["AT+CGMR"] = lambda _: (setattr(sleepy.modem, "deaf", True), None)[1]
+
+    def doze_off(_: str) -> None:
+        sleepy.modem.deaf = True
+
+    sleepy.modem.answers["AT+CGMR"] = doze_off
     sleepy.plug()
     sleepy.until(lambda: sleepy.state is ModemState.SILENT, 30.0)
     sleepy.modem.answers["AT+CGMR"] = line("1.0")
@@ -143,8 +158,13 @@ def test_the_sim_is_known_by_its_iccid_or_else_its_imsi(answers: dict[str, Reply
     assert desk(answers).up().session.snapshot().sim == sim
 
 
-@pytest.mark.parametrize("fault", ["+CME ERROR: 14", "+CME ERROR: 515", "+CMS ERROR: 314", "+CMS ERROR: 512", "+CME ERROR: SIM busy"])
-@pytest.mark.parametrize("command", ["AT+CMGF=0", "AT+CNMI=?", "AT+CNMI=2,1,0,1,0", "AT+CPMS=?", "AT+CSCA?", "AT+CPIN?"])
+@pytest.mark.parametrize(
+    "fault",
+    ["+CME ERROR: 14", "+CME ERROR: 515", "+CMS ERROR: 314", "+CMS ERROR: 512", "+CME ERROR: SIM busy"],
+)
+@pytest.mark.parametrize(
+    "command", ["AT+CMGF=0", "AT+CNMI=?", "AT+CNMI=2,1,0,1,0", "AT+CPMS=?", "AT+CSCA?", "AT+CPIN?"]
+)
 def test_a_sim_that_has_just_started_is_waited_for(command: str, fault: str) -> None:
     usual = ScriptedModem().answers[command]
     assert isinstance(usual, str)
@@ -152,6 +172,11 @@ def test_a_sim_that_has_just_started_is_waited_for(command: str, fault: str) -> 
     slow.up(30.0)
     assert slow.session.snapshot().reports is ReportRoute.DIRECT
     assert slow.now - 1000.0 < 8.0
+
+
+def test_a_sim_that_starts_for_ever_is_not_waited_for_for_ever() -> None:
+    up = desk({"AT+CSCA?": "\r\n+CMS ERROR: 314\r\n"}).up(15.0)
+    assert up.modem.heard.count("AT+CSCA?") == 10
 
 
 def test_a_sim800_refuses_pdu_mode_without_a_cause_until_sms_ready() -> None:
@@ -189,7 +214,10 @@ def test_a_modem_that_cannot_tell_of_its_sim_is_taken_at_the_networks_word() -> 
 @pytest.mark.parametrize("asked", ["SIM PUK", "PH-NET PIN", "SIM PIN2"])
 def test_what_else_a_sim_asks_for_is_told_and_nothing_is_tried(asked: str) -> None:
     locked = Desk(ScriptedModem({"AT+CPIN?": line(f"+CPIN: {asked}")}), pin="1234").plug().run(60.0)
-    assert (locked.state, locked.session.snapshot().reason) == (ModemState.SIM_LOCKED, f"the SIM asks for {asked}")
+    assert (locked.state, locked.session.snapshot().reason) == (
+        ModemState.SIM_LOCKED,
+        f"the SIM asks for {asked}",
+    )
     assert b"CPIN=" not in locked.written
 
 
@@ -222,7 +250,9 @@ def cnmi(options: str, *refused: str, kept: str | None = None) -> dict[str, Repl
     class Answers(dict[str, Reply]):
         pass
 
-    answers = Answers({"AT+CNMI=?": line(f"+CNMI: {options}"), "AT+CNMI?": lambda _: line(f"+CNMI: {State.value}")})
+    answers = Answers(
+        {"AT+CNMI=?": line(f"+CNMI: {options}"), "AT+CNMI?": lambda _: line(f"+CNMI: {State.value}")}
+    )
     for mode in range(4):
         for mt in range(2):
             for ds in range(3):
@@ -246,7 +276,12 @@ STORED = {'AT+CPMS="SM","SM","SM"': line("+CPMS: 0,20,0,20,0,20")}
         ("(1,2),(0-2),(0,2),(0-2)", (), "direct", "2,1,0,1"),
         ("(0,1),(0),(0),(0,1),(0)", (), "direct", "1,0,0,1,0"),
         ("(2),(0,1,3),(0,2),(0),(0)", (), "none", None),
-        ("(0-3),(0-3),(0),(0-2),(0)", ("3,1,0,1,0", "2,1,0,1,0", "1,1,0,1,0", "0,1,0,1,0"), "stored", "2,1,0,2,0"),
+        (
+            "(0-3),(0-3),(0),(0-2),(0)",
+            ("3,1,0,1,0", "2,1,0,1,0", "1,1,0,1,0", "0,1,0,1,0"),
+            "stored",
+            "2,1,0,2,0",
+        ),
     ],
 )
 def test_the_way_of_reports_is_the_best_that_the_modem_takes(
@@ -254,7 +289,9 @@ def test_the_way_of_reports_is_the_best_that_the_modem_takes(
 ) -> None:
     up = desk(cnmi(options, *refused) | STORED).up()
     assert up.session.snapshot().reports == route
-    accepted = [text.partition("=")[2] for text in up.modem.heard if text.startswith("AT+CNMI=") and text[-1] != "?"]
+    accepted = [
+        text.partition("=")[2] for text in up.modem.heard if text.startswith("AT+CNMI=") and text[-1] != "?"
+    ]
     assert accepted[-1:] == ([setting] if setting else [])
 
 
@@ -312,7 +349,11 @@ def test_a_modem_that_insists_on_csms_1_gets_its_acknowledgements() -> None:
 )
 def test_where_reports_are_stored_a_store_is_chosen_in_the_form_that_works(listed: str, takes: str) -> None:
     answers = cnmi("(0-2),(0-3),(0,2),(0,2),(0,1)")
-    answers |= {"AT+CPMS=?": line(f"+CPMS: {listed}"), 'AT+CPMS="SM"': ERROR, takes: line("+CPMS: 0,20,0,20,0,20")}
+    answers |= {
+        "AT+CPMS=?": line(f"+CPMS: {listed}"),
+        'AT+CPMS="SM"': ERROR,
+        takes: line("+CPMS: 0,20,0,20,0,20"),
+    }
     up = desk(answers).up()
     assert takes in up.modem.heard
     assert up.session.modem.usual_store == takes.split('"')[1]
@@ -353,7 +394,10 @@ def test_a_modem_that_tells_nothing_of_the_network_is_ready() -> None:
 
 def test_a_sim_that_the_network_denies_is_barred_until_it_does_not() -> None:
     barred = desk({"AT+CREG?": line("+CREG: 0,3")}).plug().run(30.0)
-    assert (barred.state, barred.session.snapshot().reason) == (ModemState.BARRED, "the network denies this SIM")
+    assert (barred.state, barred.session.snapshot().reason) == (
+        ModemState.BARRED,
+        "the network denies this SIM",
+    )
     barred.modem.answers["AT+CREG?"] = line("+CREG: 0,1")
     barred.until(lambda: barred.state is ModemState.READY, 2.0)
 
@@ -404,7 +448,9 @@ def test_a_poll_that_finds_no_network_ends_readiness_until_there_is_one() -> Non
 
 def test_a_poll_notices_that_the_modem_restarted_without_a_word() -> None:
     up = desk().up()
-    up.modem.answers["AT+CNMI?"] = times(line("+CNMI: 0,0,0,0,0"), line("+CNMI: 0,0,0,0,0"), line("+CNMI: 2,1,0,1,0"))
+    up.modem.answers["AT+CNMI?"] = times(
+        line("+CNMI: 0,0,0,0,0"), line("+CNMI: 0,0,0,0,0"), line("+CNMI: 2,1,0,1,0")
+    )
     up.modem.heard.clear()
     up.session.poll(up.now)
     up.run(3.0)
@@ -420,7 +466,9 @@ def test_an_unsolicited_registration_has_the_network_looked_at(notice: str) -> N
     assert "AT+CREG?" in up.modem.heard
 
 
-@pytest.mark.parametrize("notice", ["+CREG: 1", "+CREG: 0,1", "+CREG:", "^RSSI: 3", "+ZUSIMR:2", "RING", "whatever this is"])
+@pytest.mark.parametrize(
+    "notice", ["+CREG: 1", "+CREG: 0,1", "+CREG:", "^RSSI: 3", "+ZUSIMR:2", "RING", "whatever this is"]
+)
 def test_a_notice_of_nothing_new_costs_nothing(notice: str) -> None:
     up = desk().up()
     up.modem.heard.clear()
@@ -428,7 +476,9 @@ def test_a_notice_of_nothing_new_costs_nothing(notice: str) -> None:
     assert up.modem.heard == []
 
 
-@pytest.mark.parametrize("notice", ["RDY", "^SYSSTART", "+CPIN: NOT READY", "+CFUN: 1", "SMS Ready", "+QUSIM: 1"])
+@pytest.mark.parametrize(
+    "notice", ["RDY", "^SYSSTART", "+CPIN: NOT READY", "+CFUN: 1", "SMS Ready", "+QUSIM: 1"]
+)
 def test_a_notice_of_a_restart_has_the_settings_looked_at(notice: str) -> None:
     up = desk().up()
     up.modem.heard.clear()

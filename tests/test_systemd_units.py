@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from simcourier import config
 from simcourier.cli.endings import EX_CONFIG
 from simcourier.cli.supervisor import Supervisor

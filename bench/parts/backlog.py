@@ -16,6 +16,8 @@ from bench.processes import ProgramError, wait_until
 from bench.tables import Table
 
 STALL_S = 60.0
+PEER_STALL_S = 15.0
+"""A peer for which nothing more arrives has lost the rest, or takes it up again after minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Drain:
     undelivered: int = 0
 
     @property
+    def missing(self) -> int:
+        """Messages that did not reach the network."""
+        return max(0, self.case.count - len(self.arrivals))
+
+    @property
     def rate(self) -> float:
         """Messages a second, all modems together."""
         return rate(self.arrivals)
@@ -77,7 +84,9 @@ def drain_daemon(context: Context, case: Case, storage: Path | None = None) -> D
         filled_s = daemon.running.cpu_s()
         with context.progress(f"backlog: simcourier, {case.name}", case.count) as advance:
             daemon.pause(paused=False)
-            _follow(log, case.count, advance)
+            _follow(log, case.count, advance, STALL_S)
+        if len(log.seen) < case.count:
+            raise ProgramError(f"only {len(log.seen)} of {case.count} messages reached the network")
         wait_until(lambda: virtual.reports() >= case.count, STALL_S, "reports are missing", 0.1)
         time.sleep(0.5)
         after_s = daemon.running.cpu_s()
@@ -97,22 +106,23 @@ def drain_peer(context: Context, kind: type[Peer], case: Case) -> Drain:
         backlog = [(phone(number), f"backlog code {number:07d}") for number in range(case.count)]
         peer = kind(place, virtual.ports, backlog)
         with context.progress(f"backlog: {kind.name}, {case.name}", case.count) as advance:
-            _follow(log, case.count, advance)
+            _follow(log, case.count, advance, PEER_STALL_S)
+        if len(log.seen) < case.count / 2:
+            raise ProgramError(f"only {len(log.seen)} of {case.count} messages reached the network")
         drained = Drain(log.seen, case, peer.cpu_s() / (case.count / 1000))
         peer.stop()
         return drained
 
 
-def _follow(log: NetworkLog, count: int, advance: Callable[[], None]) -> None:
-    deadline = time.monotonic() + STALL_S
-    while len(log.seen) < count:
+def _follow(log: NetworkLog, count: int, advance: Callable[[], None], stall_s: float) -> None:
+    """Until all have arrived, or nothing more comes."""
+    deadline = time.monotonic() + stall_s
+    while len(log.seen) < count and time.monotonic() < deadline:
         fresh = log.poll()
         for _ in fresh:
             advance()
         if fresh:
-            deadline = time.monotonic() + STALL_S
-        elif time.monotonic() > deadline:
-            raise ProgramError(f"only {len(log.seen)} of {count} messages reached the network")
+            deadline = time.monotonic() + stall_s
         time.sleep(0.05)
 
 
@@ -192,6 +202,11 @@ def _absolutes(context: Context, cases: list[Case]) -> None:
 def _cells(rounds: list[list[Drain]]) -> list[str]:
     columns = list(zip(*rounds, strict=True))
     return [
-        *(spread([drain.rate for drain in drains], ".0f") for drains in columns),
+        *(spread([drain.rate for drain in drains], ".0f") + _missing(drains) for drains in columns),
         *(format(median([drain.cpu_s for drain in drains]), ".2f") for drains in columns),
     ]
+
+
+def _missing(drains: tuple[Drain, ...]) -> str:
+    missing = sum(drain.missing for drain in drains)
+    return f", {missing} never arrived" if missing else ""

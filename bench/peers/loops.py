@@ -80,8 +80,9 @@ class GsmmodemLoop(_Loop):
 
     name = "python-gsmmodem-new loop"
     settings = (
-        "messages come through a pipe; one thread a modem calls GsmModem.sendSms, PDU mode, reports asked for, "
-        "nothing on disk"
+        "messages come through a pipe; one thread a modem calls GsmModem.sendSms, PDU mode, nothing on disk; reports "
+        "are asked for, stored and read when idle; for a backlog they are sent as +CDS, which the library drops, for "
+        "with stored ones it loses messages under load (its AT+CMGD gets between prompt and PDU)"
     )
     program = "bench.peers.gsmmodem_program"
 

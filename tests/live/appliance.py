@@ -53,7 +53,9 @@ class Network:
         self.ports = [directory / f"modem-{index:03d}" for index in range(modems)]
         self._log = (directory / "virtual.log").open("wb")
         self.process = subprocess.Popen(simcourier(*arguments), stderr=self._log, stdout=self._log)
-        eventually(lambda: all(port.exists() for port in self.ports) and (directory / "control.sock").exists())
+        eventually(
+            lambda: all(port.exists() for port in self.ports) and (directory / "control.sock").exists()
+        )
 
     def control(self, **request: object) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as link:
@@ -138,7 +140,9 @@ class Appliance:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             content = None if body is None else json.dumps(body)
-            sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | (headers or {})
+            sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | (
+                headers or {}
+            )
             connection.request(method, path, content, sent)
             answer = connection.getresponse()
             raw = answer.read()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from live.appliance import appliance, eventually, tasks_of
 
 pytestmark = pytest.mark.live
@@ -47,7 +49,7 @@ def test_the_stop_lets_the_submit_in_flight_finish(tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_nothing_is_lost_or_doubled_in_silence(tmp_path: Path) -> None:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - reproducible moments, no secret
     accepted: dict[str, str] = {}
     stop = threading.Event()
 
@@ -123,7 +125,6 @@ def test_an_expired_code_is_never_sent(tmp_path: Path) -> None:
         eventually(lambda: box.modem("modem-000")["state"] == "searching")
         late = box.send("too late", ttl=60)
         # The deadline is moved into the past on disk: no test waits a minute.
-        import sqlite3  # noqa: PLC0415 - only this test looks into the database
 
         box.kill()
         with sqlite3.connect(tmp_path / "box" / "data" / "simcourier.db") as database:
@@ -141,7 +142,14 @@ def test_no_text_or_whole_number_is_in_logs_metrics_page_or_trace(tmp_path: Path
         network.control(modem="modem-000", fault="refuse", **{"for": 1})
         box.delivered(box.send("canary 9137462"))
         told = box.log()
-        for path in ("/", "/metrics", "/v1/modems/modem-000/trace", "/v1/modems", "/v1/status", "/v1/messages"):
+        for path in (
+            "/",
+            "/metrics",
+            "/v1/modems/modem-000/trace",
+            "/v1/modems",
+            "/v1/status",
+            "/v1/messages",
+        ):
             status, body = box.call("GET", path)
             assert status == 200, path
             told += str(body)

@@ -167,24 +167,28 @@ class PinBook:
 
 
 def _show(verdicts: list[Verdict]) -> None:
+    from simcourier.cli.verdicts import ALL_WELL
+
     if not verdicts:
         raise Stop(
             "there is no modem: no configured port, and nothing that answers AT on the ports of [discovery]"
         )
-    made = table("Modem", "Device", "SIM", "Network", "Signal", "Reports", "Verdict")
+    made = table("Modem", "Can send", "Device", "SIM", "Network", "Signal", "Reports")
     for verdict in verdicts:
-        name = verdict.name if Path(verdict.port).name == verdict.name else f"{verdict.name} ({verdict.port})"
         add_row(
             made,
-            name,
+            verdict.name,
+            "yes" if verdict.usable else "NO",
             verdict.device,
             verdict.sim,
             verdict.network,
             verdict.signal,
             verdict.reports,
-            verdict.sentence,
             style="" if verdict.usable else "yellow",
         )
     console().print(made)
     usable = sum(verdict.usable for verdict in verdicts)
     click.echo(f"{usable} of {count(len(verdicts), 'modem')} can send.")
+    for verdict in verdicts:
+        if verdict.sentence != ALL_WELL:
+            click.echo(f"{verdict.name}: {verdict.sentence}")

@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from simcourier.modem.facts import Fact, ModemSnapshot, ModemState, PinJudged, PinWanted
+from simcourier.modem.facts import Fact, ModemChanged, ModemSnapshot, ModemState, PinJudged, PinWanted
 from simcourier.radio.loop import Radio
 from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
 
@@ -17,6 +17,8 @@ _LOOK_EVERY_S = 0.1
 _CALM_S = 2.0
 _AT_THE_END = frozenset({ModemState.READY, ModemState.SENDING, ModemState.BARRED})
 _STUCK = frozenset({ModemState.ABSENT, ModemState.SIM_MISSING, ModemState.SIM_LOCKED, ModemState.SILENT})
+
+_AGAIN = frozenset({ModemState.ABSENT, ModemState.OPENING})
 
 
 def is_settled(snapshots: Snapshots, now: float) -> bool:
@@ -51,6 +53,8 @@ class Survey:
         self._radio = Radio(ports, discovery, self._facts.put, RadioSettings())
         self._may_try_pin = may_try_pin
         self._pin_judged = pin_judged
+        self._failed: dict[str, ModemSnapshot] = {}
+        """Ports that could not be opened, as they stood then: the radio tries them again and again."""
 
     def look(self, patience_s: float, enough: Callable[[Snapshots, float], bool] = is_settled) -> Snapshots:
         """Bring the modems up until it is enough, or patience ends; returns how each stands then."""
@@ -59,19 +63,35 @@ class Survey:
         try:
             while (now := time.monotonic()) < began + patience_s:
                 # The radio needs a moment to look at every port: before that, nothing is said by nobody being there.
-                if now - began >= _CALM_S and enough(self._radio.snapshots(), now):
+                if now - began >= _CALM_S and enough(self._snapshots(), now):
                     break
                 self._take_fact()
-            return dict(self._radio.snapshots())
+            return self._snapshots()
         finally:
             self._radio.stop(1.0)
+
+    def _snapshots(self) -> Snapshots:
+        """How each modem stands; one that is being opened once more stands as after the last try."""
+        return {
+            name: self._failed.get(name, snapshot) if snapshot.state in _AGAIN else snapshot
+            for name, snapshot in self._radio.snapshots().items()
+        }
 
     def _take_fact(self) -> None:
         try:
             fact = self._facts.get(timeout=_LOOK_EVERY_S)
         except queue.Empty:
             return
-        if isinstance(fact, PinWanted):
+        if isinstance(fact, ModemChanged):
+            self._note(fact.snapshot)
+        elif isinstance(fact, PinWanted):
             self._radio.allow_pin(fact.modem, self._may_try_pin(fact))
         elif isinstance(fact, PinJudged):
             self._pin_judged(fact)
+
+    def _note(self, snapshot: ModemSnapshot) -> None:
+        if snapshot.state is ModemState.ABSENT:
+            # The first try counts from when it was made: a later one tells nothing more.
+            self._failed.setdefault(snapshot.name, snapshot)
+        elif snapshot.state is not ModemState.OPENING:
+            self._failed.pop(snapshot.name, None)

@@ -8,6 +8,7 @@ from typing import assert_never
 from simcourier.cli.wording import printable, signal_bars
 from simcourier.modem.facts import ModemSnapshot, ModemState, ReportRoute
 
+ALL_WELL = "Can send."
 UNKNOWN = "-"
 _WEAK_DBM = -105
 _NO_ANSWER = frozenset({ModemState.ABSENT, ModemState.OPENING, ModemState.PROBING, ModemState.SILENT})
@@ -89,7 +90,8 @@ def _sentence(snapshot: ModemSnapshot) -> str:
     reason = snapshot.reason
     match snapshot.state:
         case ModemState.READY | ModemState.SENDING:
-            return "Can send" + "".join(f"; but {worry}" for worry in _worries(snapshot)) + "."
+            worries = _worries(snapshot)
+            return f"Can send; but {'; and '.join(worries)}." if worries else ALL_WELL
         case ModemState.ABSENT:
             return f"The port can't be opened: {reason or 'it is not there'}."
         case ModemState.OPENING:

@@ -47,9 +47,10 @@ def ask_patiently(
     m: Modem, text: str, *claims: str, shape: Shape = Shape.PLAIN, timeout: float | None = None
 ) -> Procedure[Answer]:
     """Do the same, again and again while the SIM says that it has only just started."""
-    for _ in range(m.timings.sim_start_tries):
-        answer = yield from ask(m, text, *claims, shape=shape, timeout=timeout)
-        if answer.end is End.OK or not sim_is_starting(answer.final):
-            break
+    answer = yield from ask(m, text, *claims, shape=shape, timeout=timeout)
+    tries = 1
+    while sim_is_starting(answer.final) and tries < m.timings.sim_start_tries:
         yield Pause(m.timings.sim_start_pause)
+        answer = yield from ask(m, text, *claims, shape=shape, timeout=timeout)
+        tries += 1
     return answer

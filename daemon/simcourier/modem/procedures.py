@@ -10,7 +10,6 @@ from simcourier.modem.facts import ModemState, SubmitEnd
 from simcourier.modem.modem import Chore, Ending, Flight, Modem, Permit, PromptTrust
 from simcourier.modem.waits import AwaitPermit, Doze, Escape, InStep, Lull, Pause, Procedure, Rest, TypePdu
 from simcourier.sms.causes import Kind, Verdict, judge
-from simcourier.sms.submit import SubmitPdu
 
 REFERENCE = ("+CMGS",)
 
@@ -163,16 +162,15 @@ def do_chore(m: Modem) -> Procedure[None]:
 def submit(m: Modem, flight: Flight) -> Procedure[None]:
     """Submit the parts of a job one after the other, until one fails. The job ends in here, or by a DialogueError."""
     m.begin_sending()
-    for part, pdu in enumerate(flight.job.parts):
-        yield from submit_part(m, flight, part, pdu)
-        if m.flight is not flight:
-            break
+    while m.flight is flight:
+        yield from submit_part(m, flight, flight.parts_sent)
     m.done_sending()
 
 
-def submit_part(m: Modem, flight: Flight, part: int, pdu: SubmitPdu) -> Procedure[None]:
+def submit_part(m: Modem, flight: Flight, part: int) -> Procedure[None]:
     """Submit one PDU: command, prompt, permit and deadline, PDU with Ctrl-Z, reference (27.005 section 3.5.1)."""
     t = m.timings
+    pdu = flight.job.parts[part]
     text = f"AT+CMGS={pdu.tpdu_length}"
     if m.now >= flight.job.deadline:
         return m.end(Ending(SubmitEnd.EXPIRED, "the deadline passed"))

@@ -110,12 +110,12 @@ class Session:
         """Take bytes from the port."""
         self.modem.now = now
         for event in self._engine.receive(data, now):
-            if type(event) is Answer:
+            if isinstance(event, Answer):
                 if type(self._wait) in _WAIT_FOR_ANSWER:  # not given up by what came before it in this chunk
                     self._go(event)
-            elif type(event) is Urc:
+            elif isinstance(event, Urc):
                 self._notice(event)
-            elif type(event) is Stray:
+            else:
                 self._stray(event)
         wait = self._wait
         if type(wait) is Doze or (type(wait) is Rest and self.modem.has_chores()):
@@ -241,8 +241,7 @@ class Session:
                     )
                     return
                 case Rest():
-                    if not m.has_chores():
-                        return
+                    return
                 case AwaitPermit(until):
                     self._until = until
                     return

@@ -39,7 +39,9 @@ def open_engine(directory: Path) -> Engine:
         raise ConfigError(
             f"storage.directory {directory}: can't be written to; give it to the user that runs simcourier"
         )
-    engine = create_engine(f"sqlite:///{directory / 'simcourier.db'}", pool_size=12, max_overflow=4, hide_parameters=True)
+    engine = create_engine(
+        f"sqlite:///{directory / 'simcourier.db'}", pool_size=12, max_overflow=4, hide_parameters=True
+    )
     event.listen(engine, "connect", _set_up)
     try:
         _bring_to_head(engine)

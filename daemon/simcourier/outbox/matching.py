@@ -38,8 +38,8 @@ def match(report: StatusReport, candidates: Sequence[Candidate]) -> Candidate | 
     """The candidate that the report speaks of, or None.
 
     TP-MR wraps after 256 messages, so several candidates of one SIM may share it. Of those with the report's
-    recipient (or of all, where the service centre left it empty) the one submitted nearest to the service centre's time stamp is meant; without a usable
-    stamp the newest.
+    recipient (or of all, where the service centre left it empty) the one submitted nearest to the service
+    centre's time stamp is meant; without a usable stamp the newest.
     """
     fitting = [c for c in candidates if _is_to(report.recipient, c.recipient)]
     if not fitting:

@@ -142,7 +142,12 @@ class Link:
             self._hub.opener.look_after()
         elif Path(self.spec.port).exists():
             self._open(now)
-        elif self.session.modem.state is not ModemState.ABSENT or not self.session.modem.standing.reason:
+        else:
+            self._miss(now)
+
+    def _miss(self, now: float) -> None:
+        self.real_path = ""  # what appears there now may be somebody else's
+        if self.session.modem.state is not ModemState.ABSENT or not self.session.modem.standing.reason:
             self.session.closed(now, f"{self.spec.port}: no such port")
 
     def _open(self, now: float) -> None:
