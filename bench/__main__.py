@@ -25,8 +25,13 @@ from bench.processes import ProgramError
     "--dir", "base", type=click.Path(path_type=Path, exists=True), default="/var/tmp",  # noqa: S108 - a fresh directory in it
     help="A directory on a real disk for everything temporary.",
 )  # fmt: skip
+@click.option(
+    "--rounds", type=click.IntRange(1), help="How often each measurement is repeated (3; 1 for --quick)."
+)
 @click.option("--kills", default=200, show_default=True, help="How often the crash part kills the daemon.")
-def main(parts: tuple[str, ...], quick: bool, out: Path | None, base: Path, kills: int) -> None:
+def main(
+    parts: tuple[str, ...], quick: bool, out: Path | None, base: Path, rounds: int | None, kills: int
+) -> None:
     """Measure simcourier and its peers on virtual modems; without PART all of it.
 
     A part that is run anew replaces its own section of the results. Ends with 1 where a part found a violation.
@@ -35,7 +40,7 @@ def main(parts: tuple[str, ...], quick: bool, out: Path | None, base: Path, kill
         out = Path(__file__).with_name("RESULTS.md")
     console = Console()
     right = True
-    with Context(console, base, quick=quick, kills=kills) as context:
+    with Context(console, base, quick=quick, rounds=rounds, kills=kills) as context:
         for name in parts or PARTS:
             console.rule(name)
             context.tables = []

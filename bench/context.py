@@ -93,10 +93,11 @@ class Place:
 class Context:
     """One run of the benches."""
 
-    def __init__(self, console: Console, base: Path, *, quick: bool, kills: int = 200) -> None:
+    def __init__(self, console: Console, base: Path, *, quick: bool, rounds: int | None, kills: int) -> None:
         self.console = console
         self.quick = quick
         self.kills = kills
+        self.rounds = rounds or (1 if quick else 3)
         self.tables: list[Table] = []
         kind = machine.file_system(base.resolve())
         if kind in machine.MEMORY_FILE_SYSTEMS:
@@ -123,11 +124,6 @@ class Context:
     def pick(self, full: int, quick: int) -> int:
         """A count for a full run, or for a quick one."""
         return quick if self.quick else full
-
-    @property
-    def rounds(self) -> int:
-        """How often each measurement is repeated."""
-        return self.pick(3, 1)
 
     @contextmanager
     def place(self) -> Iterator[Place]:

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,13 +25,21 @@ ENVIRONMENT = {
 PATIENCE_S = 30.0
 
 
-def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+# root obeys the mode of a file only without these capabilities.
+LIKE_EVERYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+def call(*arguments: object, prefix: Sequence[str] = (), **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     options = {"env": ENVIRONMENT, "stdin": subprocess.DEVNULL} | options
     if "input" in options:
         del options["stdin"]
     return subprocess.run(
-        [*PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE_S, **options
+        [*prefix, *PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        **options,
     )
 
 

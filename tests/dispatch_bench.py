@@ -68,7 +68,8 @@ class Box:
         with self.engine.begin() as connection:
             lease = database.new_epoch(connection, self.wall_ms())
             self.recovered = recovery.recover(connection, self.wall_ms(), self.settings.max_resends)
-        clock = Clock(lambda: self.now, self.wall_ms)
+        self.system_ms = self.wall_ms
+        clock = Clock(lambda: self.now, lambda: self.system_ms())  # noqa: PLW0108 - tests replace it
         self.sealer = Sealer(b"k" * 32)
         self.dispatcher = Dispatcher(self.writer, self.sealer, self.metrics, self.settings, clock, lease)
         self.dispatcher.connect(self.radio)

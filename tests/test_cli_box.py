@@ -16,7 +16,6 @@ from click.testing import CliRunner
 
 from simcourier.cli import box as box_module
 from simcourier.cli.box import Box, Refused, Unreachable, local_url
-from simcourier.cli.endings import Stop
 from simcourier.cli.group import simcourier
 from simcourier.cli.send import summary
 from simcourier.config import Config, Http
@@ -169,17 +168,6 @@ def test_a_box_that_does_not_run_is_said_to_be_so(tmp_path: Path) -> None:
         f"simcourier: no simcourier is running with the storage directory {tmp_path / 'storage'}; start it with "
         "`systemctl start simcourier` or `simcourier run`\n"
     )
-
-
-def test_a_local_key_that_may_not_be_read_is_said_to_be_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object) -> str:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_text", refused)
-    with pytest.raises(Stop, match=r"you may not read .*local\.key; use sudo"):
-        box_module.local_key(tmp_path)
 
 
 @pytest.mark.parametrize("url", ["box:8080", "ftp://box", "http://", "http://box:99999", "http://[::1"])

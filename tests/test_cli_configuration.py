@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from cli_process import call, free_port, write_config
+from cli_process import LIKE_EVERYBODY, call, free_port, write_config
 
-from simcourier import config
-from simcourier.cli import foreground, options
+from simcourier.cli import options
 from simcourier.cli.endings import EX_CONFIG
 from simcourier.errors import ConfigError
 
 
-def sentence_of(*arguments: object) -> str:
+def sentence_of(*arguments: object, prefix: Sequence[str] = ()) -> str:
     """What a command says that ends with 78."""
-    ended = call(*arguments)
+    ended = call(*arguments, prefix=prefix)
     assert ended.returncode == EX_CONFIG, ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
@@ -86,13 +86,49 @@ def test_a_storage_directory_that_can_not_be_made(tmp_path: Path) -> None:
     assert said.startswith(f"simcourier: {path}: storage.directory {tmp_path / 'storage'}: can't be made")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+needs_modes = pytest.mark.skipif(
+    bool(LIKE_EVERYBODY) and shutil.which("setpriv") is None,
+    reason="root may write everywhere, and there is no setpriv here (Debian: apt-get install util-linux)",
+)
+
+
+@needs_modes
 @pytest.mark.parametrize("command", [["run"], ["check"], ["keys", "list"]])
 def test_a_storage_directory_that_can_not_be_written_to(command: list[str], tmp_path: Path) -> None:
     path = write_config(tmp_path, free_port())
     (tmp_path / "storage").mkdir(0o500)
-    said = sentence_of(*command, "--config", path)
+    said = sentence_of(*command, "--config", path, prefix=LIKE_EVERYBODY)
     assert f"{path}: storage.directory {tmp_path / 'storage'}: can't be written to" in said
+
+
+@needs_modes
+def test_a_configuration_that_can_not_be_read(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    path.chmod(0)
+    said = sentence_of("run", "--config", path, prefix=LIKE_EVERYBODY)
+    assert said == f"simcourier: {path}: can't be read: Permission denied\n"
+
+
+@needs_modes
+def test_a_lock_of_another_user_is_named(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage" / "lock").touch(0o400)
+    said = sentence_of("run", "--config", path, prefix=LIKE_EVERYBODY)
+    assert f"{path}: storage.directory" in said
+    assert str(tmp_path / "storage" / "lock") in said
+
+
+@needs_modes
+def test_a_local_key_that_may_not_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage" / "local.key").touch(0)
+    ended = call("status", "--config", path, prefix=LIKE_EVERYBODY)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(
+        f"simcourier: you may not read {tmp_path / 'storage' / 'local.key'}; use sudo"
+    )
 
 
 def test_a_storage_directory_that_another_simcourier_uses(tmp_path: Path) -> None:
@@ -107,20 +143,6 @@ def test_a_storage_directory_that_another_simcourier_uses(tmp_path: Path) -> Non
     assert said == (
         f"simcourier: {path}: storage.directory {storage}: another simcourier (process 4711) is using it\n"
     )
-
-
-def test_a_file_of_another_user_in_the_storage_directory_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object) -> None:
-        raise PermissionError(13, "Permission denied", "/var/lib/simcourier/lock")
-
-    monkeypatch.setattr("simcourier.app.App", refused)
-    path = tmp_path / "simcourier.toml"
-    with pytest.raises(
-        ConfigError, match=rf"{path}: storage.directory: /var/lib/simcourier/lock can't be used"
-    ):
-        foreground.build(config.Config(), path)
 
 
 def test_without_any_configuration_the_sentence_says_where_one_is_looked_for(

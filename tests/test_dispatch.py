@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from dispatch_bench import PHONE, Box
 from sqlalchemy import text
 
-from simcourier.modem.facts import LateAnswer, ModemState, PinJudged, PinWanted, SubmitEnd
+from simcourier.modem.facts import (
+    LateAnswer,
+    ModemState,
+    PartSubmitted,
+    PinJudged,
+    PinWanted,
+    ReportArrived,
+    SubmitEnd,
+    SubmitEnded,
+)
 from simcourier.outbox.message import MessageClass, OnUnknown, Status
 from simcourier.sms.causes import Verdict
+from simcourier.sms.report import StatusReport
 
 OTHER_PHONE = "+447700900002"
 
@@ -206,6 +218,153 @@ def test_the_first_copys_report_during_the_second_submit_settles_it(box: Box) ->
     assert box.status(code) is Status.SENDING
     box.sent(tp_mr=50)
     assert box.status(code) is Status.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        (SubmitEnd.NOT_SENT, None),
+        (SubmitEnd.NOT_SENT, Verdict.NEVER),
+        (SubmitEnd.NOT_SENT, Verdict.AGAIN_HERE),
+        (SubmitEnd.EXPIRED, None),
+        (SubmitEnd.IN_DOUBT, None),
+    ],
+)
+def test_a_delivered_first_copy_ends_the_message_however_the_second_ends(
+    box: Box, end: SubmitEnd, verdict: Verdict | None
+) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.modem("b")
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.report("a", tp_mr=3)
+    box.ended(end, "AT+CMGS=30: something", verdict)
+    box.pass_time(60)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.DELIVERED, 2)
+    assert box.record(code).body is None
+
+
+def test_a_first_copy_that_was_sent_after_all_ends_the_message_when_the_second_fails(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    first = box.job()[1].number
+    box.modem("b")
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.tell(LateAnswer("a", "sim-a", first, 0, 12))
+    box.ended(SubmitEnd.NOT_SENT, "no prompt")
+    box.pass_time(5)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.SENT, 2)
+
+
+def test_a_repeated_report_of_an_older_message_does_not_settle_one_in_doubt(box: Box) -> None:
+    box.modem("a")
+    box.accept()
+    box.sent(tp_mr=7)
+    box.report("a", tp_mr=7)
+    box.pass_time(600)
+    code = box.accept()
+    box.modem("a", ModemState.SILENT)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.report("a", tp_mr=7, age=600)
+    assert box.status(code) is Status.QUEUED
+    box.modem("a")
+    assert box.status(code) is Status.SENDING
+
+
+def test_an_older_code_is_not_sent_again_after_its_successor(box: Box) -> None:
+    box.modem("a")
+    old = box.accept(supersedes="login")
+    new = box.accept(supersedes="login")
+    box.ended(SubmitEnd.NOT_SENT, "no prompt")
+    box.pass_time(2)
+    assert (box.status(old), box.status(new)) == (Status.SUPERSEDED, Status.SENDING)
+
+
+def test_a_partly_sent_message_is_in_doubt(box: Box) -> None:
+    box.modem("a")
+    code = box.accept("word " * 50, segments=2, on_unknown=OnUnknown.HOLD)
+    modem, job = box.job()
+    box.tell(
+        PartSubmitted(modem, f"sim-{modem}", job.number, 0, 7, box.now, box.now),
+        SubmitEnded(modem, f"sim-{modem}", job.number, SubmitEnd.NOT_SENT, "no prompt", parts_sent=1),
+    )
+    box.pass_time(5)
+    assert (box.status(code), len(box.radio.jobs)) == (Status.UNKNOWN, 1)
+
+
+def test_an_expired_backlog_does_not_hold_up_a_fresh_code(box: Box) -> None:
+    for _ in range(1500):
+        box.accept(ttl=60)
+    box.now += 61
+    code = box.accept()
+    box.modem("a")
+    assert box.status(code) is Status.SENDING
+    box.pass_time(0)
+    assert box.dispatcher.room.total() == 0
+
+
+def test_setting_the_clock_back_sends_nothing_late(box: Box) -> None:
+    code = box.accept(ttl=60)
+    box.system_ms = lambda: box.wall_ms() - 3_600_000
+    box.pass_time(30)
+    box.pass_time(31)
+    box.modem("a")
+    assert (box.status(code), box.radio.jobs) == (Status.EXPIRED, [])
+
+
+def test_setting_the_clock_forward_expires_nothing_early(box: Box) -> None:
+    code = box.accept(ttl=60)
+    box.system_ms = lambda: box.wall_ms() + 3_600_000
+    box.pass_time(30)
+    box.modem("a")
+    box.pass_time(2)
+    assert box.status(code) is Status.SENDING
+
+
+def test_a_clock_set_back_leaves_no_message_behind(box: Box) -> None:
+    codes = [box.accept(ttl=300) for _ in range(1200)]
+    box.system_ms = lambda: box.wall_ms() - 60_000
+    box.pass_time(1)
+    box.pass_time(1.1)
+    box.modem("a")
+    for index in range(1200):
+        box.sent(tp_mr=index % 256, index=index)
+    assert {box.status(code) for code in codes[::50]} == {Status.SENT}
+
+
+def test_a_report_in_the_very_batch_of_its_cmgs_is_matched(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    modem, job = box.job()
+    stamp = datetime.fromtimestamp(box.wall_ms() / 1000, UTC)
+    box.tell(
+        ReportArrived("a", "sim-a", StatusReport(4, PHONE, stamp, stamp, 0)),
+        PartSubmitted(modem, "sim-a", job.number, 0, 4, box.now, box.now),
+        SubmitEnded(modem, "sim-a", job.number, SubmitEnd.SENT, parts_sent=1),
+    )
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_more_delayed_messages_than_are_remembered_leave_after_a_restart(box: Box) -> None:
+    codes = [box.accept(ttl=3600) for _ in range(1300)]
+    with box.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE messages SET next_at_ms = :soon + n * 7"), {"soon": box.wall_ms() + 1000}
+        )
+    after = box.crash()
+    try:
+        after.modem("a")
+        sent = 0
+        for _ in range(30):
+            after.pass_time(1)
+            while sent < len(after.radio.jobs):
+                after.sent(tp_mr=sent % 256, index=sent)
+                sent += 1
+        assert sent == len(codes)
+    finally:
+        after.close()
 
 
 def test_a_report_ahead_of_its_cmgs_is_matched(box: Box) -> None:
@@ -419,6 +578,33 @@ def test_a_disk_that_refuses_a_claim_lets_nothing_leave(box: Box) -> None:
     box.ended(SubmitEnd.WITHDRAWN)
     box.pass_time(1.1)
     assert box.status(code) is Status.SENDING
+
+
+def test_a_claim_that_the_disk_refused_is_tried_again_when_the_modem_fails_too(box: Box) -> None:
+    box.modem("a")
+    with box.engine.begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON parts BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        )
+    code = box.accept()
+    box.ended(SubmitEnd.NOT_SENT, "no prompt")
+    with box.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full"))
+    box.pass_time(1.1)
+    assert box.status(code) is Status.SENDING
+
+
+def test_a_disk_that_refuses_claims_is_not_asked_for_each_message(box: Box) -> None:
+    box.modem("a")
+    with box.engine.begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON parts BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        )
+    for _ in range(20):
+        box.accept()
+        if len(box.radio.jobs) == 1:
+            box.ended(SubmitEnd.WITHDRAWN)
+    assert len(box.radio.jobs) == 1
 
 
 def test_an_outcome_that_the_disk_refuses_is_written_when_it_can_be(box: Box) -> None:

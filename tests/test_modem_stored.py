@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from modem_desk import ERROR, OK, Desk, Reply, ScriptedModem
+from modem_desk import ERROR, OK, Desk, Reply, ScriptedModem, job
 
-from simcourier.modem.facts import ModemState, ReportArrived
+from simcourier.modem.facts import ModemState, ReportArrived, SubmitEnded
 from simcourier.modem.modem import MOST_READS, Chore
+from simcourier.sms.causes import Verdict
 
 MESSAGE = "0791447700900000040B914477009000F10000621132015145000231D90C"
 
@@ -173,6 +174,17 @@ def test_a_full_store_is_emptied_of_its_reports() -> None:
     desk.say('\r\n^SMMEMFULL:"SM"\r\n')
     assert len(told(desk)) == 20
     assert modem.cells["SM"] == {}
+
+
+def test_a_message_refused_for_a_full_store_has_it_emptied_of_its_reports() -> None:
+    modem = StoringModem()
+    desk = Desk(modem).up()
+    modem.cells["SM"] = {n: report(n) for n in range(20)}
+    modem.on_pdu = lambda _: "\r\n+CMS ERROR: 322\r\n"
+    desk.submit(job(now=desk.now)).run(2.0)
+    assert desk.told(SubmitEnded)[-1].verdict is Verdict.CARE
+    assert modem.cells["SM"] == {}
+    assert desk.state is ModemState.READY
 
 
 def test_a_direct_report_with_damage_is_counted_and_nothing_else() -> None:

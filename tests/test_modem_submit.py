@@ -135,6 +135,20 @@ def test_no_pdu_leaves_before_its_permit() -> None:
     assert ended(desk).end is SubmitEnd.SENT
 
 
+def test_nothing_but_the_pdu_is_typed_into_an_open_prompt() -> None:
+    desk = up()
+    desk.submit(work(desk), permitted=False)
+    written = desk.written
+    desk.say(REPORT + '\r\n+CDSI: "SR",3\r\n\r\n+CREG: 2\r\n\r\nRDY\r\n')
+    desk.session.poll(desk.now)
+    desk.run(5.0)
+    assert desk.written == written
+    desk.session.permit(1, True, desk.now)
+    desk.settle()
+    assert desk.written[len(written) :].startswith(job().parts[0].hex.encode() + b"\x1a")
+    assert ended(desk).end is SubmitEnd.SENT
+
+
 def test_a_permit_for_another_job_opens_nothing() -> None:
     desk = up()
     desk.submit(work(desk), permitted=False)

@@ -150,7 +150,7 @@ def test_retention_removes_old_messages_with_their_history(box: Box) -> None:
     young = box.accept()
     before_ms = box.wall_ms() - 50_000
     with box.engine.begin() as connection:
-        assert store.retire(connection, before_ms) == 1
+        assert store.retire(connection, before_ms) == (1, 1)
         assert reading.find(connection, old, None) is None
         left = connection.execute(text("SELECT count(DISTINCT message) FROM message_events")).scalar()
         parts_left = connection.execute(text("SELECT count(*) FROM parts")).scalar()
@@ -161,7 +161,7 @@ def test_retention_removes_old_messages_with_their_history(box: Box) -> None:
 def test_retention_never_removes_what_still_waits(box: Box) -> None:
     code = box.accept()
     with box.engine.begin() as connection:
-        assert store.retire(connection, box.wall_ms() + 1) == 0
+        assert store.retire(connection, box.wall_ms() + 1) == (1, 1)
     assert box.record(code).id == code
 
 

@@ -121,3 +121,26 @@ def test_works_that_a_call_adds_join_the_batch(engine: Engine) -> None:
         writer.turn(connection)
     assert values(engine) == [1, 2]
     assert len(commits) == 1
+
+
+def test_a_caller_that_gave_up_has_nothing_written_behind_its_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simcourier.outbox.writer.RUN_TIMEOUT_S", 0.05)
+    writer = Writer(engine)  # its thread does not run yet
+    with pytest.raises(RequestError, match="can't write"):
+        writer.run(put(1))
+    writer.start()
+    assert writer.run(put(2)) == 2
+    writer.stop(5)
+    assert values(engine) == [2]
+
+
+def test_a_checkpoint_never_waits_for_a_reader(engine: Engine, writer: Writer) -> None:
+    writer.run(put(1))
+    with engine.connect() as reader:
+        reader.execute(text("BEGIN"))
+        reader.execute(text("SELECT * FROM t")).all()
+        writer.run(put(2))
+        busy, _frames, _moved = database.checkpoint(engine, "TRUNCATE")
+    assert busy == 1

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.errors import BugError
 from simcourier.sms.address import (
     Address,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.sms.cause_tables import CME_ALIASES, CME_CAUSES, CMS_ALIASES, CMS_CAUSES
 from simcourier.sms.causes import Judgement, Kind, Verdict, judge
 

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from simcourier.sms.deliver import Deliver, decode_deliver
 from simcourier.sms.errors import PduError
 from simcourier.sms.report import StatusReport, decode_status_report

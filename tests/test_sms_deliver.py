@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from simcourier.sms.coding import Coding, DataCoding, decode_data_coding
 from simcourier.sms.deliver import Deliver, decode_deliver
 from simcourier.sms.errors import PduError

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import smsutil
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smsutil.codecs import GSM_BASIC_CHARSET
+
 from simcourier.sms.address import Address, parse_recipient
 from simcourier.sms.deliver import decode_deliver
 from simcourier.sms.submit import encode_submit
 from simcourier.sms.text import MAX_SEGMENTS, TextTooLong, plan
 from simcourier.sms.tpdu import decode_submit
 from simcourier.sms.user_data import Concatenation
-from smsutil.codecs import GSM_BASIC_CHARSET
 
 _EXTENSION = dict(
     zip(["0A", "14", "28", "29", "2F", "3C", "3D", "3E", "40", "65"], smsutil.GSM_EXT_CHARSET, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from simcourier.sms.errors import PduError
 from simcourier.sms.report import StatusReport, decode_status_report
 from simcourier.sms.status import ReportOutcome

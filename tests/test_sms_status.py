@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from simcourier.sms.status import ReportOutcome, meaning, outcome
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simcourier.sms import gsm7
 from simcourier.sms.text import Alphabet, Plan, TextNotEncodable, TextTooLong, plan
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from simcourier.sms import gsm7
 from simcourier.sms.address_field import take_address, take_service_centre
 from simcourier.sms.deliver import Deliver

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from virtual_desk import PHONE, Desk, lines
 
 from simcourier.virtual.control import FAULTS, Control
-from virtual_desk import PHONE, Desk, lines
 
 
 class Panel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from virtual_desk import Desk, lines, submit_pdu
 
 COMMAND, PDU = submit_pdu()

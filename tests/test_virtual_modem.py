@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_desk import PHONE, Desk, lines, submit_pdu
 
 from simcourier.virtual.commands_27005 import ALL_COMMANDS
 from simcourier.virtual.line import TYPED_LIMIT
 from simcourier.virtual.profile import PROFILES, STANDARD
-from virtual_desk import PHONE, Desk, lines, submit_pdu
 
 FINALS = {"OK", "ERROR", "NO CARRIER", "0", "4"}
 

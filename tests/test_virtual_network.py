@@ -8,11 +8,11 @@ import gsmmodem.pdu
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_desk import PHONE, WALL_S, Desk, lines
 
 from simcourier.virtual.fields import encode_timestamp
 from simcourier.virtual.handset import Handsets
 from simcourier.virtual.sim import HELD_LIMIT
-from virtual_desk import PHONE, WALL_S, Desk, lines
 
 
 def _send_pdus(desk: Desk, pdus: list) -> None:  # type: ignore[type-arg]  # gsmmodem's own class

@@ -6,7 +6,6 @@ import re
 
 import gsmmodem.pdu
 import pytest
-
 from virtual_desk import PHONE, Desk, lines
 
 

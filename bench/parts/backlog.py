@@ -128,11 +128,10 @@ def _follow(log: NetworkLog, count: int, advance: Callable[[], None], stall_s: f
 
 def run(context: Context) -> bool:
     """The cases with a submit delay as a ratio, the others absolute and beside the peers."""
-    full = context.rounds > 1
     slow = [Case(1, 1.0, 20), Case(8, 1.0, 20), Case(64, 1.0, 20)]
     quick = [Case(1, 0.05, 200), Case(8, 0.05, 200)]
     absolute = [Case(8, 0.0, 750), Case(64, 0.05, 120)]
-    if not full:
+    if context.quick:
         slow = [Case(1, 1.0, 4), Case(8, 1.0, 4)]
         quick = [Case(1, 0.05, 30), Case(8, 0.05, 30)]
         absolute = [Case(8, 0.0, 60), Case(64, 0.05, 10)]

@@ -50,7 +50,7 @@ def cases(context: Context) -> list[Case]:
 def run(context: Context) -> bool:
     """Both tables."""
     modems = context.pick(256, 32)
-    seconds = IDLE_S if context.rounds > 1 else 6.0
+    seconds = 6.0 if context.quick else IDLE_S
     idles = [measure_idle(context, modems, seconds) for _ in range(context.rounds)]
     table = Table(f"Fleet: {modems} modems in one process, idle", ["threads", "RSS (MB)", "% of a core"])
     table.add(

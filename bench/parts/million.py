@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.processes import ProgramError
 from bench.tables import Table
 
 WITHIN = 1.5
+NEXT_TO_NOTHING = 0.5
 Measure = Callable[[Context, Path | None], dict[str, tuple[float, bool]]]
 """Figures by name, each with whether more is better; the storage is None for an empty box."""
 
@@ -45,7 +47,7 @@ def _backlog(context: Context, storage: Path | None) -> dict[str, tuple[float, b
 
 def _fleet(context: Context, storage: Path | None) -> dict[str, tuple[float, bool]]:
     modems = context.pick(256, 16)
-    idle = fleet.measure_idle(context, modems, 30.0 if context.rounds > 1 else 5.0, storage)
+    idle = fleet.measure_idle(context, modems, 5.0 if context.quick else 30.0, storage)
     return {
         f"{modems} idle modems: RSS (MB)": (idle.rss_mb, False),
         f"{modems} idle modems: % of a core": (idle.cpu_percent, False),
@@ -56,7 +58,11 @@ def _accepts(context: Context, storage: Path | None) -> dict[str, tuple[float, b
     counts = [1, 8, 32]
     found: dict[str, tuple[float, bool]] = {}
     seconds = float(context.pick(8, 2))
-    for clients, result in zip(counts, accepts.measure(context, counts, seconds, storage), strict=True):
+    with context.place() as place:
+        # What is accepted here stays in the queue, and the modems stay paused: not in the storage of the other parts.
+        copy = storage and Path(shutil.copytree(storage, place.path("copy")))
+        results = accepts.measure(context, counts, seconds, copy)
+    for clients, result in zip(counts, results, strict=True):
         found[f"accepts, {clients} client{'s' * (clients > 1)} (1/s)"] = result.rate, True
         found[f"accepts, {clients} client{'s' * (clients > 1)}, p99 (ms)"] = result.p99_ms, False
     return found
@@ -108,7 +114,9 @@ def _compare(
         before = median([found[name][0] for found in empty])
         after = median([found[name][0] for found in full])
         times = (before / after if more_is_better else after / before) if before and after else 1.0
-        worst = max(worst, times)
+        # An idle box is at the resolution of the kernel's counters (10 ms): a ratio of these would be noise.
+        if not (name.endswith("% of a core") and max(before, after) < NEXT_TO_NOTHING):
+            worst = max(worst, times)
         table.add(name, f"{before:.2f}", f"{after:.2f}", f"{times:.2f}")
     table.notes = [
         f"{len(empty)} round(s) in turn, medians. The old ones are delivered, spread over sixty days, each with four "

@@ -29,7 +29,6 @@ SCENARIO = "submit_delay = 0.05\nreport_delay = [0.3, 0.8]\n"
 GENERAL = Stream("any modem", clients=5, pause=0.5, extra={"ttl": 600})
 """Some ten messages a second for whichever modem the box chooses: half of what one healthy modem could send."""
 SETTLE_S = 180.0
-PEER_LIMIT_S = 180.0
 PEER_PACE_S = 0.5
 
 
@@ -140,7 +139,7 @@ def _box(context: Context, *, with_sick: bool) -> Iterator[tuple[Place, Virtual,
     with context.place() as place:
         scenario = SCENARIO
         if with_sick:
-            late = [30.0, 60.0] if context.rounds > 1 else [5.0, 8.0]
+            late = [5.0, 8.0] if context.quick else [30.0, 60.0]
             scenario += f'[[rule]]\nmodems = "{LATE}"\nreport_delay = {late}\n'
         else:
             scenario += f"[[rule]]\nmodems = {list(SICK)}\nunplugged = true\n"
@@ -226,7 +225,7 @@ def _judge(
 
 def _simcourier(context: Context) -> bool:
     recovery = Recovery()
-    seconds = 60.0 if context.rounds > 1 else 15.0
+    seconds = float(context.pick(120, 15))
     alone = _run_box(context, None, seconds)
     beside = _run_box(context, recovery, seconds)
     right = not alone.wrong and not beside.wrong
@@ -294,8 +293,12 @@ def _peer_recoveries(context: Context, kinds: list[type[Peer]]) -> dict[str, dic
                 elif name in firsts:
                     found[kind.name][fault] = f"{firsts[name]:.1f}"
                 else:
-                    found[kind.name][fault] = f"over {PEER_LIMIT_S:.0f}"
+                    found[kind.name][fault] = f"over {_peer_limit_s(context):.0f}"
     return found
+
+
+def _peer_limit_s(context: Context) -> float:
+    return float(context.pick(180, 60))
 
 
 class _Pace:
@@ -322,7 +325,7 @@ def _first_after(
     context: Context, pace: _Pace, log: NetworkLog, well_ns: int, working: set[str], fault: str
 ) -> dict[str, float]:
     firsts: dict[str, float] = {}
-    limit_s = PEER_LIMIT_S if context.rounds > 1 else 60.0
+    limit_s = _peer_limit_s(context)
     deadline = time.monotonic() + limit_s
     with context.progress(f"sick: peers, {fault}", limit_s) as advance:
         while working - firsts.keys() and time.monotonic() < deadline:
@@ -348,7 +351,7 @@ def run(context: Context) -> bool:
         table.notes.append(f"ended early: {str(error).splitlines()[0]}")
     table.notes += [
         f"One modem each, a message each {PEER_PACE_S} s, settings as in part 1 (smstools with `init` in place of "
-        f"`start`); watched for up to {PEER_LIMIT_S:.0f} s.",
+        f"`start`); watched for up to {_peer_limit_s(context):.0f} s.",
     ]
     context.show(table)
     return right

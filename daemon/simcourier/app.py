@@ -13,6 +13,7 @@ from typing import Any
 
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.engine import Connection
 from waitress.server import create_server
 
 from simcourier import log
@@ -34,8 +35,8 @@ AWAIT_REPORT_MS = 3 * DAY_MS
 IDEMPOTENCY_MS = DAY_MS
 
 
-def wall_ms() -> int:
-    """Wall-clock milliseconds since 1970."""
+def system_ms() -> int:
+    """The system's clock, milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
@@ -47,11 +48,12 @@ class App:
         self._log = log.get("app")
         ports = port_specs(config, source)
         directory = config.storage.path
-        self._engine = database.open_engine(directory)
+        database.make_directory(directory)
         self._lock = database.DirectoryLock(directory)
+        self._engine = database.open_engine(directory)
         self.metrics = Metrics()
         sealer = Sealer(load_key(config.storage.key_path))
-        clock = Clock(time.monotonic, wall_ms)
+        clock = self._clock = Clock(time.monotonic, system_ms)
         lease = self._recover()
         self._writer = Writer(self._engine, on_commit=self.metrics.commits.inc)
         self._dispatcher = Dispatcher(self._writer, sealer, self.metrics, config.sending, clock, lease)
@@ -88,7 +90,7 @@ class App:
         self._ticks = self._schedule()
 
     def _recover(self) -> int:
-        now_ms = wall_ms()
+        now_ms = self._clock.wall_ms()
         with self._engine.begin() as connection:
             lease = database.new_epoch(connection, now_ms)
             doubtful, resent = recovery.recover(connection, now_ms, self.config.sending.max_resends)
@@ -153,7 +155,7 @@ class App:
 
     def _wipe(self) -> None:
         """Wipe what is past its deadline, then empty the WAL, where wiped bodies could still be read."""
-        now_ms = wall_ms()
+        now_ms = self._clock.wall_ms()
         self._post(lambda c: store.wipe(c, now_ms))
         self._writer.call(self._truncate)
 
@@ -167,20 +169,29 @@ class App:
         return wal.stat().st_size if wal.exists() else 0
 
     def _retire(self) -> None:
-        now_ms = wall_ms()
+        now_ms = self._clock.wall_ms()
         before_ms = now_ms - self.config.storage.retention_days * DAY_MS
-        self._post(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
-        self._post(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
+        self._in_batches(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
+        self._in_batches(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
         self._post(reports.drop_unmatched)
-        self._retire_batch(before_ms)
+        self._retire_behind(0, before_ms)
 
-    def _retire_batch(self, before_ms: int) -> None:
-        """Delete a batch and, while there is more, the next one behind whatever waits by then."""
-        self._writer.submit(
-            lambda c: store.retire(c, before_ms),
-            lambda gone: self._writer.call(lambda: self._retire_batch(before_ms)) if gone else None,
-            self._duty_failed,
-        )
+    def _in_batches(self, work: Callable[[Connection], int]) -> None:
+        """Do a batch and, while there is more, the next one behind whatever waits by then."""
+
+        def done(count: int) -> None:
+            if count >= store.BATCH:
+                self._writer.call(lambda: self._in_batches(work))
+
+        self._writer.submit(work, done, self._duty_failed)
+
+    def _retire_behind(self, place: int, before_ms: int) -> None:
+        def done(result: tuple[int, int]) -> None:
+            looked_at, last = result
+            if looked_at >= store.BATCH:
+                self._writer.call(lambda: self._retire_behind(last, before_ms))
+
+        self._writer.submit(lambda c: store.retire(c, before_ms, place), done, self._duty_failed)
 
     def _post(self, work: Callable[..., object]) -> None:
         self._writer.submit(work, lambda _result: None, self._duty_failed)
@@ -203,6 +214,7 @@ class App:
 
     def stop(self) -> None:
         """Accept and claim no more, let the submits in flight finish, write everything, close."""
+        self.service.close()
         self._ticks.shutdown(wait=True)
         self._server.close()
         self._dispatcher.stop_claiming()

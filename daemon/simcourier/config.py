@@ -86,7 +86,7 @@ class Sending(Struct, forbid_unknown_fields=True, frozen=True):
     """Seconds without any usable modem after which new messages are refused with 503."""
     submit_patience: Annotated[float, Meta(ge=10, le=180)] = 60.0
     """Seconds that the answer to a Ctrl-Z may take; at most a quarter of the message's life, but 15 at least."""
-    drain: Annotated[float, Meta(ge=0, le=120)] = 60.0
+    drain: Annotated[float, Meta(ge=0, le=60)] = 60.0
     """Seconds that a stop waits for the submits in flight."""
 
 

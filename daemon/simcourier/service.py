@@ -39,6 +39,7 @@ SCOPES = (
     "status:read",
     "admin",
 )
+EMERGENCY_NUMBERS = frozenset({"000", "110", "112", "119", "911", "999"})
 LOCAL_KEY_FILE = "local.key"
 _KEY_CACHE_S = 2.0
 """How long a revoked key may still be taken for live."""
@@ -176,10 +177,12 @@ class Service:
             "local", "this machine's command line", access.digest(local_secret), frozenset(SCOPES), 0
         )
         self._started_at_ms = clock.wall_ms()
+        self._started = clock.monotonic()
         self._keys: dict[str, tuple[float, access.Key | None]] = {}
         self._running: set[tuple[str, str]] = set()
         self._running_lock = threading.Lock()
         self._free_mb = 1 << 30
+        self._closing = False
         self._beat = clock.monotonic()
         self.measure_disk()
 
@@ -271,7 +274,15 @@ class Service:
         self._writer.run(work, then)
         return accepted
 
+    def close(self) -> None:
+        """Accept no more messages: the daemon is stopping."""
+        self._closing = True
+
     def _check_room(self, request: SendRequest) -> None:
+        if self._closing:
+            raise RequestError(
+                "shutting-down", "The box is stopping; try again in a moment.", retry_after_s=5
+            )
         if self._dispatcher.room.total() >= self.config.sending.queue_limit:
             raise RequestError("queue-full", "The queue is full; try again later.", retry_after_s=5)
         if self._free_mb < self.config.storage.min_free_mb:
@@ -290,6 +301,8 @@ class Service:
 
     def _prepare(self, client: Client, request: SendRequest) -> tuple[NewMessage, Accepted]:
         recipient = parse_recipient(request.to)
+        if recipient.text in EMERGENCY_NUMBERS:
+            raise RequestError("invalid-number", "No text goes to an emergency number.", pointer="/to")
         allowed = min(
             request.max_segments or self.config.sending.max_segments, self.config.sending.max_segments
         )
@@ -386,7 +399,7 @@ class Service:
         now = self._clock.monotonic()
         fleet = self._dispatcher.fleet
         return [
-            ModemView(snapshot, fleet.is_paused(name), max(0.0, now - snapshot.since))
+            ModemView(snapshot, fleet.is_paused(name), now - max(self._started, snapshot.since))
             for name, snapshot in sorted(self._radio.snapshots().items())
         ]
 

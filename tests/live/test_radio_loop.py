@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -34,6 +35,7 @@ from simcourier.modem.facts import (
 )
 from simcourier.modem.session import Session
 from simcourier.modem.timings import Timings
+from simcourier.modem.waits import Rest
 from simcourier.radio import DiscoverySpec, PortSpec, Radio, RadioSettings
 from simcourier.sms.address import parse_recipient
 from simcourier.sms.submit import encode_submit
@@ -93,6 +95,12 @@ class Watch:
         return self.until(
             lambda: all(self.state(name) is ModemState.READY for name in names), f"{names} ready", within
         )
+
+    def until_idle(self, name: str) -> None:
+        """Wait until the modem is ready and has done what follows that."""
+        self.until_ready(name)
+        session = self.radio._roster.named[name].session
+        self.until(lambda: isinstance(session._wait, Rest) and not session.modem.has_chores(), "idle")
 
     def submit(
         self, modem: str, *, permitted: bool = True, patience: float = 60.0, life: float = 300.0
@@ -163,6 +171,7 @@ def control(host: VirtualHost, **request: object) -> None:
 
 
 def descriptors() -> int:
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -245,7 +254,7 @@ def test_a_poll_tells_a_new_signal(start: Start, tmp_path: Path) -> None:
 
 def test_the_trace_shows_the_dialogue_and_no_pdu(start: Start, virtual: Callable[..., VirtualHost]) -> None:
     watch = start(*virtual().ports)
-    watch.until_ready("modem-000")
+    watch.until_idle("modem-000")
     before = watch.radio.trace("modem-000")[-1].seq
     watch.send("modem-000")
     texts = [f"{line.direction} {line.text}" for line in watch.radio.trace("modem-000", after=before)]
@@ -383,7 +392,7 @@ def test_a_modem_that_gives_no_prompt_is_not_ready_before_it_gives_one(
 def test_a_port_that_takes_no_bytes_is_silent_and_opened_anew(start: Start, tmp_path: Path) -> None:
     with PtyModem(tmp_path / "modem", ScriptedModem()):
         watch = start(tmp_path / "modem", settings=RadioSettings(write_stall=0.3))
-        watch.until_ready("modem")
+        watch.until_idle("modem")
         slave = os.open(tmp_path / "modem", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         termios.tcflow(slave, termios.TCOOFF)
         end = watch.end_of(watch.submit("modem", permitted=False))
@@ -397,7 +406,7 @@ def test_a_port_that_takes_no_bytes_is_silent_and_opened_anew(start: Start, tmp_
 def test_more_output_than_a_port_may_leave_waiting_closes_it(start: Start, tmp_path: Path) -> None:
     with PtyModem(tmp_path / "modem", ScriptedModem()):
         watch = start(tmp_path / "modem", settings=RadioSettings(output_limit=4))
-        watch.until_ready("modem")
+        watch.until_idle("modem")
         slave = os.open(tmp_path / "modem", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         termios.tcflow(slave, termios.TCOOFF)
         assert watch.end_of(watch.submit("modem")).reason == "the port takes no bytes"
@@ -409,7 +418,7 @@ def test_more_output_than_a_port_may_leave_waiting_closes_it(start: Start, tmp_p
 def test_bytes_that_had_to_wait_leave_in_order(start: Start, tmp_path: Path) -> None:
     with PtyModem(tmp_path / "modem", ScriptedModem()) as port:
         watch = start(tmp_path / "modem")
-        watch.until_ready("modem")
+        watch.until_idle("modem")
         slave = os.open(tmp_path / "modem", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         termios.tcflow(slave, termios.TCOOFF)
         number = watch.submit("modem")
@@ -425,7 +434,7 @@ def test_a_modem_silent_for_long_has_its_port_opened_anew(start: Start, tmp_path
     timings = Timings(command=0.1, probe=0.05, quiet=0.02, reopen=0.3)
     with PtyModem(tmp_path / "modem", ScriptedModem()) as port:
         watch = start(tmp_path / "modem", settings=RadioSettings(timings=timings, poll_spread=0.0))
-        watch.until_ready("modem")
+        watch.until_idle("modem")
         assert port.modem is not None
         port.modem.deaf = True
         watch.radio.poll()

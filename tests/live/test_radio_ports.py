@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import pty
 import termios
@@ -32,6 +33,7 @@ def terminal() -> Iterator[tuple[int, str]]:
 
 
 def descriptors() -> int:
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -119,11 +121,15 @@ def test_every_refusal_is_in_words(number: int, words: str, monkeypatch: pytest.
 def test_a_configuration_that_the_driver_refuses_closes_the_port(
     terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise termios.error(errno.EINVAL, "Invalid argument")
+    usual = serial.Serial._reconfigure_port  # type: ignore[attr-defined]  # the stubs have only what is public
+
+    def refuse_the_second(port: serial.Serial, force_update: bool = False) -> None:
+        if not force_update:
+            raise termios.error(errno.EINVAL, "Invalid argument")
+        usual(port, force_update=True)
 
     before = descriptors()
-    monkeypatch.setattr(serial.Serial, "rtscts", property(lambda _: True, refuse))
+    monkeypatch.setattr(serial.Serial, "_reconfigure_port", refuse_the_second)
     with pytest.raises(PortError):
         open_port(terminal[1], 115200)
     assert descriptors() == before

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from gsmmodem import GsmModem
 from gsmmodem.modem import StatusReport
+from virtual_desk import PHONE
 
 from simcourier.virtual import scenario
 from simcourier.virtual.control_socket import ask
 from simcourier.virtual.host import VirtualHost
-from virtual_desk import PHONE
 
 pytestmark = pytest.mark.live
 PATIENCE_S = 15.0

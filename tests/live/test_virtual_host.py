@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from virtual_desk import PHONE, submit_pdu
 
 from simcourier.virtual import host, scenario
 from simcourier.virtual.control_socket import ask
 from simcourier.virtual.host import VirtualHost
-from virtual_desk import PHONE, submit_pdu
 
 pytestmark = pytest.mark.live
 PATIENCE_S = 10.0

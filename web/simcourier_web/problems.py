@@ -43,6 +43,7 @@ KINDS = {
     "queue-full": Kind(503, "The queue is full"),
     "no-modem": Kind(503, "No modem can send"),
     "storage-unavailable": Kind(503, "The box can't write"),
+    "shutting-down": Kind(503, "The box is stopping"),
     "unhealthy": Kind(503, "The box is stuck"),
     "wait-exceeds-life": Kind(503, "The message would expire before it could leave"),
 }

@@ -23,7 +23,8 @@ def config_option(command: _Command) -> _Command:
     """Add `--config FILE`, which arrives as `config: Path | None`."""
     return click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        # Not click's own checks: the sentence about a file that can't be read, and the exit code, are config.load's.
+        type=click.Path(path_type=Path, readable=False),
         metavar="FILE",
         envvar="SIMCOURIER_CONFIG",
         help=f"The configuration. Default: {DEFAULT_CONFIG}, if there is one.",
@@ -47,12 +48,20 @@ def load_config(given: Path | None) -> tuple[Config, Path]:
 
     path = given
     if path is None:
-        if not DEFAULT_CONFIG.exists():
+        if not _is_there(DEFAULT_CONFIG):
             raise ConfigError(
                 f"there is no {DEFAULT_CONFIG}; give a configuration with --config FILE, or try simcourier demo"
             )
         path = DEFAULT_CONFIG
     return config.load(path), path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        # In a directory that is closed to us: what can't be read says so when it is read.
+        return True
 
 
 @dataclass(frozen=True, slots=True)

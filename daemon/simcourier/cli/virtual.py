@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scenario",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     help="How they and their network behave, and when; without it, well and at once.",
 )

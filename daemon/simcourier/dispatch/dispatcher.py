@@ -40,6 +40,10 @@ _SKIP_LIMIT = 100
 _CARE_PAUSE_S = 60.0
 """Between two restarts of a modem that says it needs care."""
 _LEAST_PATIENCE_S = 15.0
+_DRIFT_MS = 2000
+"""A larger difference to the system's clock than this means that somebody set it."""
+_CLAIM_PAUSE_S = 1.0
+"""Before the next claim after the disk refused one."""
 
 
 class RadioPort(Protocol):
@@ -84,6 +88,7 @@ class Dispatcher:
         self._jobs = itertools.count(1)
         self._cared_at: dict[str, float] = {}
         self._claiming = True
+        self._no_claim_before = 0.0
         self._log = log.get("dispatch")
 
     def connect(self, radio: RadioPort) -> None:
@@ -186,14 +191,42 @@ class Dispatcher:
 
     def expire_due(self) -> None:
         """Move what can't be sent in time any more to `expired`, and settle reports that fit nothing."""
+        self._follow_clock()
+        self._expire()
+        self._outcomes.give_up_reports()
+
+    def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
         self._records.write(lambda c: store.expire(c, now_ms), self._expired)
-        self._outcomes.give_up_reports()
 
     def _expired(self, gone: list[tuple[int, int]]) -> None:
         for n, rank in gone:
             self._metrics.expired.inc()
             self.dropped(n, rank, Status.EXPIRED)
+        if len(gone) >= store.EXPIRE_LIMIT:
+            # The rest in another transaction, behind whatever waits by then.
+            self._writer.call(self._expire)
+
+    def _follow_clock(self) -> None:
+        """Follow the system's clock. Where it was set, every life goes on as long as it would have."""
+        step_ms = self._clock.drift_ms()
+        if abs(step_ms) <= _DRIFT_MS:
+            self._clock.adopt(step_ms)
+            return
+        self._log.warning(
+            "the system's clock was set; lives of waiting messages go on unchanged", step_ms=step_ms
+        )
+
+        def done(_result: None) -> None:
+            self._clock.adopt(step_ms)
+            self.room.forget()
+
+        self._writer.submit(lambda c: store.shift_times(c, step_ms), done, self._clock_refused)
+
+    def _clock_refused(self, error: BaseException) -> None:
+        self._log.error(
+            "the disk refused to follow the clock; it will be tried again", error=str(error)[:200]
+        )
 
     # --- giving out work ---
 
@@ -201,7 +234,7 @@ class Dispatcher:
         """Give waiting messages to idle modems until one of the two runs out."""
         self._records.try_again()
         self.room.wake()
-        if not self._claiming:
+        if not self._claiming or self._clock.monotonic() < self._no_claim_before:
             return
         skipped: list[Waiting] = []
         while self.fleet.idle and len(skipped) < _SKIP_LIMIT:
@@ -233,7 +266,7 @@ class Dispatcher:
         snapshot = self.fleet.snapshot(modem)
         sim = snapshot.sim if snapshot is not None else ""
         number = next(self._jobs)
-        self._outcomes.flights[number] = Flight(message, modem, sim, message.attempts + 1)
+        self._outcomes.flights[number] = Flight(number, message, modem, sim, message.attempts + 1)
         self.fleet.begin(modem, now)
         # Most of its life stays for a second try through another modem.
         patience = min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 4))
@@ -261,6 +294,7 @@ class Dispatcher:
 
     def _claim_failed(self, number: int, error: BaseException) -> None:
         self._log.error("the disk refused a claim", error=str(error)[:200])
+        self._no_claim_before = self._clock.monotonic() + _CLAIM_PAUSE_S
         self._radio.permit(number, False)
 
     def _unsendable(self, message: Waiting, detail: str, now_ms: int) -> None:

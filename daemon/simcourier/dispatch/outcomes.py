@@ -31,11 +31,16 @@ _ALONE_PAUSE_MS = 1000
 class Flight:
     """A message in a modem's hands; `references` are the TP-MRs of its parts so far."""
 
+    job: int
     message: Waiting
     modem: str
     sim: str
     attempt: int
     references: list[int] = field(default_factory=list)
+
+
+def _left(flight: Flight, fact: SubmitEnded) -> str:
+    return f"{fact.parts_sent} of {flight.message.segments} parts had left"
 
 
 class Outcomes:
@@ -92,36 +97,46 @@ class Outcomes:
         match fact.end:
             case SubmitEnd.SENT:
                 self._sent(flight)
+            case SubmitEnd.NOT_SENT if fact.parts_sent:
+                # What left can't be called back, and sending it again must be said: it is in doubt as a whole.
+                self._in_doubt(flight, f"{_left(flight, fact)}; {fact.reason}")
             case SubmitEnd.NOT_SENT:
                 self._not_sent(flight, fact)
             case SubmitEnd.IN_DOUBT:
-                self._in_doubt(flight, fact)
+                self._in_doubt(flight, fact.reason)
             case SubmitEnd.EXPIRED:
                 self._metrics.expired.inc()
-                self._end(flight, Status.EXPIRED, "its deadline passed at the modem's prompt", "not-sent")
+                detail = "its deadline passed at the modem's prompt"
+                if fact.parts_sent:
+                    detail = f"{_left(flight, fact)}; {detail}"
+                self._end(flight, Status.EXPIRED, detail, "not-sent")
             case SubmitEnd.WITHDRAWN:
                 # The claim was refused: the message left the queue by another door, or the disk said no.
-                self._room.later(self._clock.wall_ms() + PAUSE_MS, flight.message.modem)
+                self._look_again(flight.message)
             case _:
                 assert_never(fact.end)
+
+    def _look_again(self, message: Waiting) -> None:
+        """The message may still be queued on disk and be in nobody's hands: have the disk asked, after a pause."""
+        self._room.later(self._clock.wall_ms() + PAUSE_MS, message.modem)
 
     def _sent(self, flight: Flight) -> None:
         message, modem, now_ms = flight.message, flight.modem, self._clock.wall_ms()
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Status | None:
             store.sent(connection, message.n, modem, now_ms)
+            if not message.doubts:
+                return None
             # An earlier copy may have been reported while this one was on its way.
-            return bool(message.doubts) and reports.settle_after_submit(
-                connection, message.n, Status.SENT, now_ms
-            )
+            return reports.settle_after_submit(connection, message.n, Status.SENT, now_ms)
 
-        def done(delivered: bool) -> None:
+        def done(settled: Status | None) -> None:
             self.count(Status.SENT, modem)
-            if delivered:
-                self.count(Status.DELIVERED, modem)
+            if settled is not None:
+                self.count(settled, modem)
+            self._take_early(flight.sim, flight.references)
 
         self._records.write(work, done)
-        self._take_early(flight.sim, flight.references)
 
     def _not_sent(self, flight: Flight, fact: SubmitEnded) -> None:
         others = self._fleet.operational - {flight.modem} - flight.message.avoid
@@ -142,56 +157,61 @@ class Outcomes:
 
     def _requeue(self, flight: Flight, message: Waiting, delay_ms: int, reason: str, part_state: str) -> None:
         now_ms = self._clock.wall_ms()
+        due_ms = now_ms + delay_ms if delay_ms else 0
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Status | None:
             store.parts_ended(connection, message.n, flight.attempt, part_state, reason, awaiting=False)
-            if message.doubts and reports.settle_after_submit(connection, message.n, Status.SENDING, now_ms):
-                return False
-            return store.requeue(connection, message, Status.SENDING, now_ms + delay_ms, now_ms, reason)
+            settled = self._settled_before(connection, message, now_ms)
+            return settled or store.requeue(connection, message, Status.SENDING, due_ms, now_ms, reason)
 
-        def done(queued: bool) -> None:
-            if queued:
-                self._room.enter(message, now_ms + delay_ms)
+        self._records.write(work, lambda after: self._ended(flight, message, after, due_ms))
 
-        self._records.write(work, done)
+    @staticmethod
+    def _settled_before(connection: Connection, message: Waiting, now_ms: int) -> Status | None:
+        """Where the message stands if an earlier copy in doubt turned out well, so that no other is needed."""
+        if not message.doubts:
+            return None
+        return reports.settle_after_submit(connection, message.n, Status.SENDING, now_ms)
 
-    def _in_doubt(self, flight: Flight, fact: SubmitEnded) -> None:
+    def _ended(self, flight: Flight, message: Waiting, after: Status | None, due_ms: int = 0) -> None:
+        """A submit that did not go well is on record; `after` None: the claim itself was not."""
+        if after is Status.QUEUED:
+            self._room.enter(message, due_ms)
+        elif after is None:
+            self._look_again(message)
+        else:
+            self.count(after, flight.modem)
+        self._take_early(flight.sim, flight.references)
+
+    def _in_doubt(self, flight: Flight, reason: str) -> None:
         message, now_ms = flight.message.after_doubt(flight.modem), self._clock.wall_ms()
         self._metrics.unknown.inc()
         self.count(Status.UNKNOWN, flight.modem)
-        self._doubts[fact.job] = flight
+        self._doubts[flight.job] = flight
         while len(self._doubts) > _DOUBTS_KEPT:
             del self._doubts[next(iter(self._doubts))]
         resends = self._settings.max_resends
 
-        def work(connection: Connection) -> bool:
-            store.parts_ended(connection, message.n, flight.attempt, "in-doubt", fact.reason, awaiting=True)
-            return recovery.doubt(
-                connection, message, now_ms, resends, modem=flight.modem, detail=fact.reason
-            )
+        def work(connection: Connection) -> Status | None:
+            store.parts_ended(connection, message.n, flight.attempt, "in-doubt", reason, awaiting=True)
+            return recovery.doubt(connection, message, now_ms, resends, modem=flight.modem, detail=reason)
 
-        def done(queued: bool) -> None:
-            if queued:
-                self._room.enter(message)
-
-        self._records.write(work, done)
+        self._records.write(work, lambda after: self._ended(flight, message, after))
 
     def _end(self, flight: Flight, status: Status, detail: str, part_state: str) -> None:
         message, now_ms = flight.message, self._clock.wall_ms()
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Status | None:
             store.parts_ended(connection, message.n, flight.attempt, part_state, detail, awaiting=False)
-            if message.doubts and reports.settle_after_submit(connection, message.n, Status.SENDING, now_ms):
-                return False
-            return store.move(
+            settled = self._settled_before(connection, message, now_ms)
+            if settled is not None:
+                return settled
+            moved = store.move(
                 connection, message.n, Status.SENDING, status, now_ms, modem=flight.modem, detail=detail
             )
+            return status if moved else None
 
-        def done(moved: bool) -> None:
-            if moved:
-                self.count(status, flight.modem)
-
-        self._records.write(work, done)
+        self._records.write(work, lambda after: self._ended(flight, message, after))
 
     # --- what comes later ---
 
@@ -225,9 +245,9 @@ class Outcomes:
                 self._room.leave(message.rank, message.n)
             if before is not None:
                 self.count(Status.SENT, fact.modem)
+            self._take_early(fact.sim, [fact.tp_mr])
 
         self._records.write(work, done)
-        self._take_early(fact.sim, [fact.tp_mr])
 
     def report(self, sim: str, report: StatusReport) -> None:
         """A status report came from this SIM."""

@@ -68,6 +68,12 @@ class WaitingRoom:
         """Something in this lane may leave at `due_ms`; then the disk is asked."""
         heapq.heappush(self._due, (due_ms, key or ""))
 
+    def forget(self) -> None:
+        """What is in memory is out of date: read it anew."""
+        keys = self._window.clear()
+        self._due.clear()
+        self._due.extend((self._clock.wall_ms() + PAUSE_MS, key or "") for key in keys)
+
     def wake(self) -> None:
         """Mark the lanes in which something has come due."""
         now_ms = self._clock.wall_ms()

@@ -112,6 +112,12 @@ class Window:
         for lane in self._lanes.values():
             lane.discard(n)
 
+    def clear(self) -> list[str | None]:
+        """Forget every message; each lane will be read anew. Returns the lanes."""
+        for key, lane in self._lanes.items():
+            self._lanes[key] = Lane(lane.capacity, complete=False)
+        return list(self._lanes)
+
     def stale(self, key: str | None) -> None:
         """Something on disk in this lane may leave now that was not offered."""
         self.lane(key).complete = False

@@ -309,7 +309,7 @@ def look_around(m: Modem) -> Procedure[None]:
     """Read the operator's name and the signal."""
     if not m.operator:
         yield from ask(m, "AT+COPS=3,0")
-    answer = yield from ask(m, "AT+COPS?", "+COPS", timeout=m.timings.slow_command)
+    answer = yield from ask(m, "AT+COPS?", "+COPS")
     m.operator = parse.operator(answer.lines)
     answer = yield from ask(m, "AT+CSQ", "+CSQ")
     m.signal_dbm = parse.signal_dbm(answer.lines)

@@ -229,6 +229,7 @@ def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     flight.in_air = None
     ending = Ending(SubmitEnd.IN_DOUBT if doubtful else SubmitEnd.NOT_SENT, reason, judgement.verdict)
     if judgement.verdict is Verdict.CARE:
+        m.chores.add(Chore.LOOK)  # a full store (322) is emptied of its reports
         m.become(ModemState.RESYNC, reason, ending)
         raise DialogueError(reason)
     m.chores.add(Chore.POLL)

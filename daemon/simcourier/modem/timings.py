@@ -12,7 +12,7 @@ class Timings:
     command: float = 5.0
     """An ordinary command's final result code."""
     slow_command: float = 20.0
-    """Commands that reach into the SIM or the network: CPIN, COPS, CMGL."""
+    """Commands that reach deep into the SIM: CPIN, CMGL. No job waits for them for long."""
     prompt: float = 5.0
     """From `AT+CMGS` to the prompt."""
     prompt_test: float = 1.5

@@ -123,9 +123,18 @@ def remember(
     )
 
 
-def forget_answers(connection: Connection, before_ms: int) -> int:
-    """Drop answers older than `before_ms`; returns how many."""
-    return connection.execute(idempotency.delete().where(idempotency.c.created_at_ms < before_ms)).rowcount
+def forget_answers(connection: Connection, before_ms: int, limit: int = 500) -> int:
+    """Drop a batch of answers older than `before_ms`; returns how many."""
+    old = connection.execute(
+        select(idempotency.c.client, idempotency.c.key_digest)
+        .where(idempotency.c.created_at_ms < before_ms)
+        .limit(limit)
+    ).all()
+    for client, key_digest in old:
+        connection.execute(
+            idempotency.delete().where(idempotency.c.client == client, idempotency.c.key_digest == key_digest)
+        )
+    return len(old)
 
 
 def may_try_pin(connection: Connection, card: str, pin_digest: str, now_ms: int) -> bool:

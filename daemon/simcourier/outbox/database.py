@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from simcourier.errors import ConfigError
 from simcourier.outbox import schema
 
+BUSY_TIMEOUT_MS = 5000
 HEAD = "0001"
 """The newest revision in outbox/migrations; a test compares."""
 
@@ -22,15 +23,15 @@ def _set_up(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA cache_size=-16000")
     # Checkpoints have their own tick (app.py): one inside a commit would make some code wait for them.
     cursor.execute("PRAGMA wal_autocheckpoint=0")
     cursor.close()
 
 
-def open_engine(directory: Path) -> Engine:
-    """An engine on the database in `directory`, which is made where missing. Raises ConfigError."""
+def make_directory(directory: Path) -> None:
+    """Make the storage directory where it is missing. Raises ConfigError where it can't be used."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -39,6 +40,11 @@ def open_engine(directory: Path) -> Engine:
         raise ConfigError(
             f"storage.directory {directory}: can't be written to; give it to the user that runs simcourier"
         )
+
+
+def open_engine(directory: Path) -> Engine:
+    """An engine on the database in `directory`, which is made where missing. Raises ConfigError."""
+    make_directory(directory)
     engine = create_engine(
         f"sqlite:///{directory / 'simcourier.db'}", pool_size=12, max_overflow=4, hide_parameters=True
     )
@@ -119,11 +125,18 @@ def count_queued(connection: Connection) -> dict[int, int]:
 
 
 def checkpoint(engine: Engine, mode: str = "PASSIVE") -> tuple[int, int, int]:
-    """Move the WAL into the database; returns (busy, frames in WAL, frames moved)."""
+    """Move the WAL into the database; returns (busy, frames in WAL, frames moved).
+
+    TRUNCATE gives up at once where a reader is at work: it is asked for again soon, and codes must not wait.
+    """
     if mode not in {"PASSIVE", "TRUNCATE"}:
         raise ValueError(mode)
     with engine.connect() as connection:
-        row = connection.execute(text(f"PRAGMA wal_checkpoint({mode})")).one()
+        connection.execute(text("PRAGMA busy_timeout=0"))
+        try:
+            row = connection.execute(text(f"PRAGMA wal_checkpoint({mode})")).one()
+        finally:
+            connection.execute(text(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}"))
     return int(row[0]), int(row[1]), int(row[2])
 
 

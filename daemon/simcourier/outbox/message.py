@@ -36,9 +36,22 @@ MOVES: dict[Status, frozenset[Status]] = {
             Status.DELIVERED,
         }
     ),
-    Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.UNKNOWN, Status.FAILED, Status.EXPIRED}),
+    # Delivered while sending: the first copy's report came while the second was on its way.
+    Status.SENDING: frozenset(
+        {
+            Status.SENT,
+            Status.QUEUED,
+            Status.UNKNOWN,
+            Status.FAILED,
+            Status.EXPIRED,
+            Status.SUPERSEDED,
+            Status.DELIVERED,
+        }
+    ),
     Status.SENT: frozenset({Status.DELIVERED, Status.UNDELIVERED}),
-    Status.UNKNOWN: frozenset({Status.QUEUED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED}),
+    Status.UNKNOWN: frozenset(
+        {Status.QUEUED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.SUPERSEDED}
+    ),
     Status.DELIVERED: frozenset(),
     Status.UNDELIVERED: frozenset(),
     Status.FAILED: frozenset(),

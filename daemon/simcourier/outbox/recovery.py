@@ -20,15 +20,25 @@ def recover(connection: Connection, now_ms: int, max_resends: int) -> tuple[int,
         store.parts_ended(connection, message.n, message.attempts, "in-doubt", _DETAIL, awaiting=True)
         # The attempt was counted when it was claimed.
         doubtful = replace(message.after_doubt(""), attempts=message.attempts, avoid=message.avoid)
-        resent += doubt(connection, doubtful, now_ms, max_resends, modem=None, detail=_DETAIL)
+        after = doubt(connection, doubtful, now_ms, max_resends, modem=None, detail=_DETAIL)
+        resent += after is Status.QUEUED
     return len(stranded), resent
 
 
 def doubt(
-    connection: Connection, message: Waiting, now_ms: int, max_resends: int, *, modem: str | None, detail: str
-) -> bool:
-    """Put `unknown` on record and, where policy and time allow, queue the message again; True where it was."""
-    store.move(
+    connection: Connection,
+    message: Waiting,
+    now_ms: int,
+    max_resends: int,
+    *,
+    modem: str | None,
+    detail: str,
+) -> Status | None:
+    """Put `unknown` on record and, where policy and time allow, queue the message again.
+
+    Returns where the message stands then; None where it was not `sending` any more.
+    """
+    if not store.move(
         connection,
         message.n,
         Status.SENDING,
@@ -37,11 +47,13 @@ def doubt(
         modem=modem,
         detail=detail,
         doubts=message.doubts,
-    )
-    if message.doubts > 1 and reports.settle_after_submit(connection, message.n, Status.UNKNOWN, now_ms):
-        return False
+    ):
+        return None
+    if message.doubts > 1:
+        settled = reports.settle_after_submit(connection, message.n, Status.UNKNOWN, now_ms)
+        if settled is not None:
+            return settled
     if message.on_unknown is OnUnknown.HOLD or message.doubts > max_resends or message.deadline_ms <= now_ms:
-        return False
-    return store.requeue(
-        connection, message, Status.UNKNOWN, now_ms, now_ms, "sent again: on_unknown is resend"
-    )
+        return Status.UNKNOWN
+    again = "sent again: on_unknown is resend"
+    return store.requeue(connection, message, Status.UNKNOWN, 0, now_ms, again)

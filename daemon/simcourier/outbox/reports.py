@@ -19,6 +19,10 @@ _LIMIT = 200
 UNMATCHED_LIMIT = 10_000
 """Rows of `unmatched_reports` that are kept."""
 
+# When the service centre may have stamped a submit in doubt, from the time that it was claimed.
+_DOUBT_FROM_MS = -60_000
+_DOUBT_UNTIL_MS = 180_000
+
 _AWAITING: ColumnElement[bool] = literal_column("parts.awaiting")
 _COLUMNS = (
     parts.c.message,
@@ -107,12 +111,20 @@ def apply(connection: Connection, sim: str, report: StatusReport, at_ms: int) ->
 
 def _find(connection: Connection, sim: str, report: StatusReport) -> Candidate | None:
     rows = connection.execute(_BY_REFERENCE, {"b_sim": sim, "b_tp_mr": report.tp_mr}).all()
-    found = match(report, [Candidate(*row) for row in rows])
-    if found is None and report.recipient:
-        # A submit in doubt has no TP-MR on record: recipient and time alone must do.
-        rows = connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
-        found = match(report, [Candidate(*row) for row in rows])
-    return found
+    return match(report, [Candidate(*row) for row in rows]) or _find_in_doubt(connection, sim, report)
+
+
+def _find_in_doubt(connection: Connection, sim: str, report: StatusReport) -> Candidate | None:
+    """A submit in doubt has no TP-MR on record: recipient and time alone must do, so the time must fit well.
+
+    A report of an older message to the same phone, told twice, must not pass for this one's.
+    """
+    stamp = service_centre_ms(report)
+    if stamp is None or not report.recipient:
+        return None
+    rows = connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
+    candidates = [Candidate(*row) for row in rows]
+    return match(report, [c for c in candidates if _DOUBT_FROM_MS <= stamp - c.at_ms <= _DOUBT_UNTIL_MS])
 
 
 def _settle(
@@ -124,7 +136,7 @@ def _settle(
     after: Status | None = None
     words = meaning(tp_st)
     if said is ReportOutcome.DELIVERED:
-        if row.segments == 1 or store.is_delivered(connection, n):
+        if row.segments == 1 or store.proven(connection, n) is Status.DELIVERED:
             after = _delivered(connection, n, before, tp_st, at_ms, words)
     elif said.final and said is not ReportOutcome.FORWARDED:
         latest = candidate.attempt == row.attempts
@@ -153,20 +165,24 @@ def _delivered(
     return None
 
 
-def settle_after_submit(connection: Connection, n: int, before: Status, at_ms: int) -> bool:
-    """Deliver a message whose report came while it was being sent again; True where it moved."""
-    if not store.is_delivered(connection, n):
-        return False
-    return store.move(
-        connection,
-        n,
-        before,
-        Status.DELIVERED,
-        at_ms,
-        detail="an earlier copy was reported",
-        tp_st=0,
-        reported_at_ms=at_ms,
-    )
+def settle_after_submit(connection: Connection, n: int, before: Status, at_ms: int) -> Status | None:
+    """Settle a message in doubt whose earlier copy turned out to be sent or delivered while another was on its way.
+
+    Returns what it moved to, or None where nothing is proven.
+    """
+    match store.proven(connection, n):
+        case Status.DELIVERED:
+            detail = "an earlier copy was reported"
+            moved = store.move(
+                connection, n, before, Status.DELIVERED, at_ms, detail=detail, tp_st=0, reported_at_ms=at_ms
+            )
+            return Status.DELIVERED if moved else None
+        case Status.SENT if before is not Status.SENT:
+            detail = "an earlier copy was sent after all"
+            moved = store.move(connection, n, before, Status.SENT, at_ms, detail=detail)
+            return Status.SENT if moved else None
+        case _:
+            return None
 
 
 def keep_unmatched(connection: Connection, sim: str, report: StatusReport, at_ms: int) -> None:

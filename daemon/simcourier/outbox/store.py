@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.message import FINAL, NewMessage, OnUnknown, Status, Waiting, check_move
@@ -129,7 +130,7 @@ def insert(connection: Connection, new: NewMessage) -> Waiting:
             "segments": new.segments,
             "created_at_ms": new.created_at_ms,
             "deadline_ms": new.deadline_ms,
-            "next_at_ms": new.created_at_ms,
+            "next_at_ms": 0,
             "on_unknown": new.on_unknown,
             "supersede_key": new.supersede_key,
             "reference": new.reference,
@@ -238,9 +239,17 @@ def sent(connection: Connection, n: int, modem: str, at_ms: int) -> bool:
 
 def requeue(
     connection: Connection, message: Waiting, before: Status, next_at_ms: int, at_ms: int, detail: str
-) -> bool:
-    """Put a message back into the queue, not to leave before `next_at_ms`."""
-    return move(
+) -> Status | None:
+    """Put a message back into the queue, not to leave before `next_at_ms`.
+
+    Returns `queued`; or `superseded` where a newer message replaced it meanwhile; or None where it was not in
+    `before` any more.
+    """
+    if _has_successor(connection, message.n):
+        detail = "a newer message replaced it"
+        moved = move(connection, message.n, before, Status.SUPERSEDED, at_ms, detail=detail)
+        return Status.SUPERSEDED if moved else None
+    moved = move(
         connection,
         message.n,
         before,
@@ -254,13 +263,35 @@ def requeue(
         avoid=" ".join(sorted(message.avoid)),
         lease=None,
     )
+    return Status.QUEUED if moved else None
+
+
+def _has_successor(connection: Connection, n: int) -> bool:
+    """Was a newer message accepted that supersedes this one?"""
+    row = connection.execute(
+        select(messages.c.client, messages.c.supersede_key, messages.c.recipient).where(messages.c.n == n)
+    ).one()
+    if row.supersede_key is None:
+        return False
+    newer = select(messages.c.n).where(
+        messages.c.recipient == row.recipient,
+        messages.c.n > n,
+        messages.c.client == row.client,
+        messages.c.supersede_key == row.supersede_key,
+    )
+    return connection.execute(newer.limit(1)).first() is not None
 
 
 def lane(connection: Connection, modem: str | None, now_ms: int, limit: int) -> list[Waiting]:
     """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, in order."""
     rows = connection.execute(
         select(*_WAITING_COLUMNS)
-        .where(IS_QUEUED, messages.c.modem == modem, messages.c.next_at_ms <= now_ms)
+        .where(
+            IS_QUEUED,
+            messages.c.modem == modem,
+            messages.c.next_at_ms <= now_ms,
+            messages.c.deadline_ms > now_ms,
+        )
         .order_by(messages.c.rank, messages.c.n)
         .limit(limit)
     )
@@ -273,17 +304,23 @@ def waiting_lanes(connection: Connection) -> list[str | None]:
 
 
 def delayed(connection: Connection, now_ms: int) -> list[tuple[int, str | None]]:
-    """When messages that wait for a later time may leave (milliseconds) and in which lane; reads the whole queue."""
+    """When messages that wait for a later time may leave (milliseconds, a second's grain) and in which lane.
+
+    Reads the whole queue; the rows are few, since no pause is longer than half a minute.
+    """
+    second = (messages.c.next_at_ms / 1000).cast(BigInteger)
     rows = connection.execute(
-        select(messages.c.next_at_ms, messages.c.modem)
+        select(func.max(messages.c.next_at_ms), messages.c.modem)
         .where(IS_QUEUED, messages.c.next_at_ms > now_ms)
-        .order_by(messages.c.next_at_ms)
-        .limit(1000)
+        .group_by(messages.c.modem, second)
     )
     return [(int(row[0]), row[1]) for row in rows]
 
 
-def expire(connection: Connection, now_ms: int, limit: int = 500) -> list[tuple[int, int]]:
+EXPIRE_LIMIT = 200
+
+
+def expire(connection: Connection, now_ms: int, limit: int = EXPIRE_LIMIT) -> list[tuple[int, int]]:
     """Move waiting messages whose deadline has passed to `expired`; returns their (n, rank)."""
     rows = connection.execute(
         select(messages.c.n, messages.c.rank)
@@ -317,29 +354,55 @@ def stranded(connection: Connection) -> list[Waiting]:
     return [_waiting(row) for row in rows.mappings()]
 
 
-def retire(connection: Connection, before_ms: int, limit: int = 500) -> int:
-    """Delete messages accepted before `before_ms`, with their history, oldest first; returns how many."""
-    # n grows with the time of acceptance, so the oldest rows come first and the scan ends at once.
+BATCH = 500
+"""Rows that a recurring duty changes in one transaction, so that no code waits for it."""
+
+
+def retire(connection: Connection, before_ms: int, after: int = 0) -> tuple[int, int]:
+    """Delete messages accepted before `before_ms`, with their history, oldest first.
+
+    Looks at one batch behind the message `after`; returns how many were looked at and the last of them.
+    """
+    # n grows with the time of acceptance, so the oldest rows come first.
     rows = connection.execute(
-        select(messages.c.n, messages.c.created_at_ms, messages.c.status).order_by(messages.c.n).limit(limit)
+        select(messages.c.n, messages.c.created_at_ms, messages.c.status)
+        .where(messages.c.n > after)
+        .order_by(messages.c.n)
+        .limit(BATCH)
     ).all()
-    gone = [
-        n for n, at_ms, status in rows if at_ms < before_ms and status not in {Status.QUEUED, Status.SENDING}
-    ]
+    old = [row for row in rows if row.created_at_ms < before_ms]
+    gone = [row.n for row in old if row.status not in {Status.QUEUED, Status.SENDING}]
     if gone:
         connection.execute(events.delete().where(events.c.message.in_(gone)))
         connection.execute(parts.delete().where(parts.c.message.in_(gone)))
         connection.execute(messages.delete().where(messages.c.n.in_(gone)))
-    return len(gone)
+    return len(old), old[-1].n if old else after
 
 
 def stop_awaiting(connection: Connection, before_ms: int) -> int:
-    """Give up waiting for reports of parts submitted before `before_ms`; returns how many."""
-    return connection.execute(
-        parts.update()
+    """Give up waiting for reports of a batch of parts submitted before `before_ms`; returns how many."""
+    rows = connection.execute(
+        select(parts.c.message, parts.c.attempt, parts.c.part)
         .where(literal_column("parts.awaiting"), parts.c.at_ms < before_ms)
-        .values(awaiting=False)
-    ).rowcount
+        .limit(BATCH)
+    ).all()
+    for message, attempt, part in rows:
+        connection.execute(
+            parts.update()
+            .where(parts.c.message == message, parts.c.attempt == attempt, parts.c.part == part)
+            .values(awaiting=False)
+        )
+    return len(rows)
+
+
+def shift_times(connection: Connection, step_ms: int) -> None:
+    """The clock was set by `step_ms`: what waits keeps the life that it had left."""
+    connection.execute(messages.update().where(HAS_BODY).values(deadline_ms=messages.c.deadline_ms + step_ms))
+    connection.execute(
+        messages.update()
+        .where(IS_QUEUED, messages.c.next_at_ms > 0)
+        .values(next_at_ms=messages.c.next_at_ms + step_ms)
+    )
 
 
 def find_status(connection: Connection, n: int) -> Status | None:
@@ -348,16 +411,20 @@ def find_status(connection: Connection, n: int) -> Status | None:
     return None if value is None else Status(value)
 
 
-def is_delivered(connection: Connection, n: int) -> bool:
-    """Did every part of one of its attempts get a `delivered` report?"""
-    rows = connection.execute(
+def proven(connection: Connection, n: int) -> Status | None:
+    """What some attempt has come to for certain: `delivered` or `sent` with all its parts, else None."""
+    rows: Sequence[Any] = connection.execute(
         select(
-            parts.c.attempt, func.count(), func.sum(literal_column("CASE WHEN tp_st = 0 THEN 1 ELSE 0 END"))
+            func.count(),
+            func.sum(literal_column("CASE WHEN tp_st = 0 THEN 1 ELSE 0 END")),
+            func.sum(literal_column("CASE WHEN state = 'sent' THEN 1 ELSE 0 END")),
         )
         .where(parts.c.message == n)
         .group_by(parts.c.attempt)
-    )
-    return any(total == delivered for _attempt, total, delivered in rows)
+    ).all()
+    if any(total == delivered for total, delivered, _sent in rows):
+        return Status.DELIVERED
+    return Status.SENT if any(total == sent for total, _delivered, sent in rows) else None
 
 
 def cancel(connection: Connection, n: int, at_ms: int) -> bool:

@@ -20,6 +20,8 @@ from simcourier.errors import RequestError
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 _LONGEST_PAUSE_S = 5.0
+RUN_TIMEOUT_S = 30.0
+"""How long a caller waits for its work to begin."""
 BATCH_LIMIT = 256
 """Works in one transaction; more wait for the next."""
 
@@ -91,20 +93,39 @@ class Writer:
         """
         future: Future[T] = Future()
 
+        def once_wanted(connection: Connection) -> T:
+            # A work may run twice; only before its first run can its caller have given up.
+            if not future.running() and not future.set_running_or_notify_cancel():
+                raise TimeoutError
+            return work(connection)
+
         def done(result: T) -> None:
             try:
                 then(result)
             finally:
                 future.set_result(result)
 
-        self.submit(work, done, future.set_exception)
+        def failed(error: BaseException) -> None:
+            if not future.cancelled():
+                future.set_exception(error)
+
+        self.submit(once_wanted, done, failed)
         try:
-            return future.result(timeout=30)
+            return self._result(future)
         except (SQLAlchemyError, TimeoutError) as error:
             self._log.error("a write was refused", error=str(error)[:200])
             raise RequestError(
                 "storage-unavailable", "The box can't write to its disk right now.", retry_after_s=5
             ) from error
+
+    def _result(self, future: Future[T]) -> T:
+        try:
+            return future.result(timeout=RUN_TIMEOUT_S)
+        except TimeoutError:
+            if future.cancel():
+                raise
+            # It is being written at this moment: to say that it was not would be a lie.
+            return future.result()
 
     def call(self, run: Callable[[], None]) -> None:
         """Run something in the writer's thread before the next transaction, which it may add works to."""
@@ -113,7 +134,6 @@ class Writer:
     def _run(self) -> None:
         with self._engine.connect() as connection:
             while not self._stopping:
-                self.beat()
                 self.turn(connection, self._pause())
 
     def _pause(self) -> float:
@@ -127,6 +147,8 @@ class Writer:
         with contextlib.suppress(queue.Empty):
             self._take(self._inbox.get(timeout=pause_s) if pause_s > 0 else self._inbox.get_nowait())
         while True:
+            # Here and not once a turn: under load a turn has no end.
+            self._guarded(self.beat)
             self._drain()
             self._guarded(self.before_commit)
             if not self._batch:
