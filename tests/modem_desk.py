@@ -61,6 +61,8 @@ class ScriptedModem:
         self.pdus: list[str] = []
         self.deaf = False
         self.at_prompt = False
+        self.prompts_again = True
+        """Whether a CR at the prompt gives another one (27.005 section 3.5.1), or nothing."""
         self.references = count(64)
         self.on_pdu: Callable[[str], str | None] = lambda _: f"\r\n+CMGS: {next(self.references)}\r\n" + OK
         self.recorder: Callable[[bytes], bytes] | None = None
@@ -94,7 +96,7 @@ class ScriptedModem:
             self._begun += character
             return None
         if self.at_prompt:
-            return "\r\n> "
+            return "\r\n> " if self.prompts_again else None
         command, self._begun = self._begun, ""
         return self._command(command)
 

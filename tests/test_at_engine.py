@@ -314,6 +314,14 @@ def test_a_late_reference_brings_its_own_ok_and_leaves_the_next_command_its() ->
     assert heard(engine, "\r\n+CSQ: 20,99\r\n\r\nOK\r\n") == [ok("+CSQ: 20,99")]
 
 
+def test_a_late_reference_whose_ok_never_came_takes_no_ok_after_a_resynchronisation() -> None:
+    engine = engine_in_step()
+    heard(engine, "\r\n+CMGS: 9\r\n")
+    engine.lose()
+    engine.send(Command("AT"), 0.0)
+    assert heard(engine, "\r\nOK\r\n") == [ok()]
+
+
 def test_a_late_reference_while_a_prompt_is_awaited_is_not_the_new_messages() -> None:
     engine = asked(SUBMIT)
     assert heard(engine, "\r\n+CMGS: 9\r\n\r\nOK\r\n\r\n> ") == [Urc("+CMGS: 9"), Answer(End.PROMPT, "", [])]

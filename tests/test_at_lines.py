@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcourier.at.lines import LONGEST_LINE, PROMPT, LineSplitter
+from simcourier.at.lines import BLANKS, LONGEST_LINE, PROMPT, LineSplitter
 
 # Bytes that matter here, so that hypothesis meets them often.
 NOISE = st.lists(
@@ -107,4 +107,6 @@ def test_chunking_never_changes_where_a_long_line_is_cut(blanks: int, length: in
 @given(st.binary(max_size=200))
 def test_no_line_is_blank_too_long_or_begins_like_a_prompt(data: bytes) -> None:
     for line in lines(data):
-        assert line == PROMPT or (line[0] != ">" and 0 < len(line) <= LONGEST_LINE and line == line.strip())
+        assert line == PROMPT or (
+            line[0] != ">" and 0 < len(line) <= LONGEST_LINE and line == line.strip(BLANKS)
+        )

@@ -125,7 +125,7 @@ def test_a_modem_that_never_ends_its_answer_to_cpin_comes_up() -> None:
     assert up.state is ModemState.READY
 
 
-def test_a_deaf_spell_does_not_make_a_command_unanswerable() -> None:
+def test_deaf_spells_do_not_make_a_command_unanswerable() -> None:
     sleepy = desk()
 
     def doze_off(_: str) -> None:
@@ -133,11 +133,24 @@ def test_a_deaf_spell_does_not_make_a_command_unanswerable() -> None:
 
     sleepy.modem.answers["AT+CGMR"] = doze_off
     sleepy.plug()
-    sleepy.until(lambda: sleepy.state is ModemState.SILENT, 30.0)
+    for _ in range(3):
+        sleepy.until(lambda: sleepy.state is ModemState.SILENT, 30.0)
+        sleepy.modem.deaf = False
+        sleepy.until(lambda: sleepy.modem.deaf, 30.0)
     sleepy.modem.answers["AT+CGMR"] = line("1.0")
+    sleepy.until(lambda: sleepy.state is ModemState.SILENT, 30.0)
     sleepy.modem.deaf = False
     sleepy.until(lambda: sleepy.state is ModemState.READY, 30.0)
-    assert sleepy.session.modem.unanswerable == {}
+    assert sleepy.session.snapshot().revision == "1.0"
+
+
+def test_a_command_that_is_answered_now_and_then_is_always_asked() -> None:
+    up = desk().up()
+    for signal in (None, line("+CSQ: 5,99"), None, line("+CSQ: 6,99")):
+        up.modem.answers["AT+CSQ"] = signal
+        up.session.poll(up.now)
+        up.run(10.0)
+    assert up.session.snapshot().signal_dbm == -101
 
 
 # -- the SIM -----------------------------------------------------------------------------------------------------
@@ -402,6 +415,15 @@ def test_a_sim_that_the_network_denies_is_barred_until_it_does_not() -> None:
     barred.until(lambda: barred.state is ModemState.READY, 2.0)
 
 
+def test_a_new_reason_does_not_begin_a_state_anew() -> None:
+    lost = desk({"AT+CREG?": line("+CREG: 0,2")}).plug().run(5.0)
+    began = lost.session.snapshot().since
+    lost.modem.answers["AT+CREG?"] = line("+CREG: 0,0")
+    lost.run(5.0)
+    assert lost.session.snapshot().reason == "no network: not searching"
+    assert lost.session.snapshot().since == began
+
+
 def test_after_a_minute_the_network_is_asked_for_less_often() -> None:
     lost = desk({"AT+CREG?": line("+CREG: 0,2")}).plug().run(62.0)
     before = lost.modem.heard.count("AT+CREG?")
@@ -500,5 +522,7 @@ def test_a_modem_that_restarted_is_brought_up_in_full() -> None:
 def test_a_sim_that_was_changed_is_noticed() -> None:
     up = desk().up()
     up.modem.answers["AT+CCID"] = line("+CCID: 8944110000000000099")
+    up.modem.heard.clear()
     up.say("\r\n+CPIN: READY\r\n").run(2.0)
-    assert up.session.snapshot().sim == "8944110000000000099"
+    assert up.told(ModemChanged)[-1].snapshot.sim == "8944110000000000099"
+    assert "AT+CNMI=2,1,0,1,0" in up.modem.heard

@@ -72,6 +72,30 @@ def test_what_a_modem_kept_and_answers_all_at_once_confuses_nothing() -> None:
     assert desk.told(SubmitEnded)[-1].end is SubmitEnd.SENT
 
 
+def test_answers_that_trickle_in_are_waited_for() -> None:
+    desk = deafened(20.0)
+    desk.modem.deaf = False
+    for number in range(10):
+        desk.later(0.2 * number, OK)
+    asked: list[float] = []
+
+    def answer(_: str) -> str:
+        asked.append(desk.now)
+        return OK
+
+    desk.modem.answers["AT"] = answer
+    began = desk.now
+    desk.until(lambda: desk.state is ModemState.READY, 5.0)
+    assert next(at for at in asked if at > began + 0.3) > began + 1.8
+
+
+def test_a_modem_that_never_stops_answering_is_asked_all_the_same() -> None:
+    desk = deafened(20.0)
+    for number in range(100):
+        desk.later(0.2 * number, OK)
+    assert probes(desk, 19.0) >= 3
+
+
 def test_a_modem_that_restarted_meanwhile_is_brought_up_in_full() -> None:
     desk = deafened(20.0)
     desk.modem.deaf = False
@@ -206,9 +230,11 @@ def test_a_job_that_waits_while_the_modem_falls_silent_is_given_back() -> None:
     assert (desk.told(SubmitEnded)[-1].end, desk.modem.pdus) == (SubmitEnd.NOT_SENT, [])
 
 
-def test_a_deaf_modem_whose_prompt_stands_open_is_found_again() -> None:
+@pytest.mark.parametrize("again", [True, False])
+def test_a_deaf_modem_whose_prompt_stands_open_is_found_again(again: bool) -> None:
     desk = deafened(20.0)
     desk.modem.at_prompt = True
+    desk.modem.prompts_again = again
     desk.modem.deaf = False
     desk.until(lambda: desk.state is ModemState.READY, 5.0)
     assert not desk.modem.at_prompt

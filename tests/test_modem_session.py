@@ -132,7 +132,7 @@ def test_whatever_befalls_a_modem_every_job_ends_once_and_the_modem_comes_back(
     desk = life.desk
     for what, value in doings:
         life.befall(what, value)
-    desk.modem.deaf, desk.modem.prompt = False, "\r\n> "
+    life.answer, desk.modem.deaf, desk.modem.prompt = "well", False, "\r\n> "
     desk.run(120.0).until(lambda: desk.state is ModemState.READY, 200.0)
     ended = [fact.job for fact in desk.told(SubmitEnded)]
     assert sorted(ended) == list(range(1, life.jobs + 1))

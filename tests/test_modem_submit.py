@@ -376,7 +376,7 @@ def test_a_modem_without_prompts_is_not_ready_only_because_it_answers_at() -> No
     assert ModemState.READY not in [
         fact.snapshot.state for fact in desk.told(ModemChanged) if fact.snapshot.since > 1001.0
     ]
-    assert 60 < desk.modem.heard.count("AT+CMGS=10") < 150
+    assert 40 < desk.modem.heard.count("AT+CMGS=10") < 150
 
 
 def test_after_some_minutes_its_prompt_is_tested_less_often() -> None:
@@ -392,15 +392,20 @@ def test_a_test_that_is_refused_shows_that_the_modem_answers() -> None:
     desk.until(lambda: desk.state is ModemState.READY, 3.0)
 
 
-def test_a_modem_that_takes_three_seconds_for_a_prompt_is_given_them() -> None:
+def test_a_modem_that_takes_three_seconds_for_a_prompt_is_given_them_in_the_end() -> None:
     desk = no_prompt().run(5.1)
 
-    def prompt_late(command: str) -> None:
+    def prompt_late(_: str) -> None:
         desk.later(3.0, "\r\n> ")
         desk.modem.at_prompt = True
 
-    desk.modem.answers["AT+CMGS=10"] = prompt_late
-    desk.until(lambda: desk.state is ModemState.READY, 20.0)
+    def give_up(_: str) -> str:
+        desk._later.clear()
+        return OK
+
+    desk.modem.answers |= {"AT+CMGS=10": prompt_late, "ESC at prompt": give_up}
+    desk.until(lambda: desk.state is ModemState.READY, 90.0)
+    assert desk.now > 1060.0
 
 
 def test_a_late_prompt_is_left_at_once_and_never_typed_into() -> None:
@@ -508,6 +513,19 @@ def test_a_refusal_that_comes_late_is_a_refusal() -> None:
     assert desk.state is ModemState.READY
 
 
+def test_what_was_heard_of_one_part_says_nothing_of_the_next() -> None:
+    desk = mute_after_pdu(up())
+    desk.submit(job(parts=2, now=desk.now)).run(8.1)
+    desk.say(OK).run(0.2)
+    desk.modem.deaf = False
+    desk.say("\r\n+CMGS: 77\r\n" + OK).run(1.0)
+    assert [fact.tp_mr for fact in desk.told(PartSubmitted)] == [77]
+    desk.run(8.0)
+    desk.modem.deaf = False
+    desk.until(lambda: bool(desk.told(SubmitEnded)), 5.0)
+    assert (ended(desk).end, ended(desk).parts_sent) == (SubmitEnd.IN_DOUBT, 1)
+
+
 def test_a_plain_error_to_a_probe_says_nothing_of_the_message() -> None:
     desk = silent().run(8.1)
     desk.say(ERROR).run(1.0)
@@ -554,6 +572,16 @@ def test_once_a_new_pdu_has_left_a_late_answer_belongs_to_nobody() -> None:
     desk.submit(job(2, now=desk.now))
     desk.say("\r\n+CMGS: 77\r\n" + OK)
     assert desk.told(LateAnswer) == []
+
+
+def test_a_refusal_right_after_a_message_in_doubt_may_be_that_ones() -> None:
+    desk = silent().run(9.0)
+    desk.modem.deaf = False
+    desk.until(lambda: desk.state is ModemState.READY, 3.0)
+    desk.modem.on_pdu = lambda _: "\r\n+CMS ERROR: 38\r\n"
+    desk.submit(job(2, now=desk.now))
+    desk.submit(job(3, now=desk.now))
+    assert [fact.end for fact in desk.told(SubmitEnded)[1:]] == [SubmitEnd.IN_DOUBT, SubmitEnd.NOT_SENT]
 
 
 def test_a_reference_that_cannot_be_read_leaves_the_message_in_doubt() -> None:

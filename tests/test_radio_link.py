@@ -49,7 +49,7 @@ class Bench:
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self.deferring = DeferringOpener()
         self.opener: Opener = self.deferring
-        self.settings = RadioSettings(write_stall=5.0)
+        self.settings = RadioSettings(write_stall=3.0)
         self.facts: list[Fact] = []
         self.now = 1000.0
         self.modem = ScriptedModem()
@@ -183,10 +183,10 @@ def test_bytes_without_room_wait_and_leave_in_order(bench: Bench) -> None:
     bench.up()
     filled = fill(bench)
     bench.link.submit(job(now=bench.now), bench.now)
-    assert bench.link.due() == bench.now + 5.0
+    assert bench.link.due() == bench.now + 3.0
     bench.now += 1.0
     bench.link.ready(WRITE, bench.now)
-    assert bench.link.due() == bench.now + 4.0, "no byte was taken, so the time runs on"
+    assert bench.link.due() == bench.now + 2.0, "no byte was taken, so the time runs on"
     assert bench.wire is not None
     bench.wire.setblocking(True)
     while filled:
@@ -195,13 +195,14 @@ def test_bytes_without_room_wait_and_leave_in_order(bench: Bench) -> None:
     bench.link.ready(WRITE, bench.now)
     assert bench.wire.recv(100) == b"AT+CMGS=14\r"
     assert bench.selector.get_key(bench.link._fd).events == READ
+    assert bench.link.due() > bench.now + 2.0, "only the prompt is waited for"
 
 
 def test_a_port_without_room_is_closed_and_opened_anew_after_some_seconds(bench: Bench) -> None:
     bench.up()
     fill(bench)
     bench.link.submit(job(now=bench.now), bench.now)
-    bench.now += 4.9
+    bench.now += 2.9
     bench.link.advance(bench.now)
     assert bench.link._fd >= 0
     bench.now += 0.2
@@ -247,6 +248,15 @@ def test_a_silent_modem_whose_port_is_gone_is_absent(bench: Bench) -> None:
     states = [bench.state]
     bench.link.advance(bench.now)
     assert [*states, bench.state] == [ModemState.SILENT, ModemState.ABSENT]
+
+
+def test_an_order_that_comes_as_the_loop_goes_to_sleep_keeps_it_awake() -> None:
+    radio = Radio([], None, lambda _: None)
+    assert radio._patience() is None
+    radio._awake = True
+    radio.poll()
+    assert radio._patience() == 0.0
+    radio.stop()
 
 
 def test_orders_that_another_thread_took_first_are_nobodys() -> None:

@@ -48,6 +48,7 @@ class Radio:
     """The modems of the test: what they were told, and a wire trace for each."""
 
     def __init__(self) -> None:
+        self.alive = True
         self.cards: dict[str, ModemSnapshot] = {}
         self.jobs: list[tuple[str, Job]] = []
         self.restarted: list[str] = []

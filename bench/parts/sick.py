@@ -134,13 +134,16 @@ class Outcome:
     copies: int = 0
 
 
+def _lateness(context: Context) -> list[float]:
+    return [5.0, 8.0] if context.quick else [30.0, 60.0]
+
+
 @contextmanager
 def _box(context: Context, *, with_sick: bool) -> Iterator[tuple[Place, Virtual, Daemon, NetworkLog]]:
     with context.place() as place:
         scenario = SCENARIO
         if with_sick:
-            late = [5.0, 8.0] if context.quick else [30.0, 60.0]
-            scenario += f'[[rule]]\nmodems = "{LATE}"\nreport_delay = {late}\n'
+            scenario += f'[[rule]]\nmodems = "{LATE}"\nreport_delay = {_lateness(context)}\n'
         else:
             scenario += f"[[rule]]\nmodems = {list(SICK)}\nunplugged = true\n"
         virtual = place.virtual(8, scenario)
@@ -246,7 +249,7 @@ def _simcourier(context: Context) -> bool:
     table.notes = [
         f"Eight virtual modems ({SCENARIO.strip().replace(chr(10), ', ')}), {GENERAL.clients} clients post some "
         f"{GENERAL.clients / GENERAL.pause:.0f} messages a second for any modem; with the sick ones also some three a "
-        f"second pinned to each of these. {LATE}'s reports come 30 to 60 s late throughout.",
+        f"second pinned to each of these. {LATE}'s reports come {_lateness(context)} s late throughout.",
         f"messages that a sick modem had first and a healthy one took over: {len(taken)}"
         + (f", to the first copy on the wire at most {max(taken):.1f} s" if taken else ""),
         *(f"VIOLATION: {wrong}" for wrong in (alone.wrong + beside.wrong)[:10]),

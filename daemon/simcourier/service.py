@@ -450,8 +450,8 @@ class Service:
 
     @property
     def healthy(self) -> bool:
-        """Does the thread that writes still turn?"""
-        return self._clock.monotonic() - self._beat < _STALE_WRITER_S
+        """Do the threads still turn that write and that speak with the modems?"""
+        return self._clock.monotonic() - self._beat < _STALE_WRITER_S and self._radio.alive
 
     @property
     def ready(self) -> bool:

@@ -120,7 +120,7 @@ def test_a_modem_that_was_deaf_sends_again_soon(tmp_path: Path) -> None:
 
 
 def test_an_expired_code_is_never_sent(tmp_path: Path) -> None:
-    with appliance(tmp_path, 1) as (box, network):
+    with appliance(tmp_path, 1, extra="[ticks]\nsignal = 1\n") as (box, network):
         network.control(modem="modem-000", fault="no-network")
         eventually(lambda: box.modem("modem-000")["state"] == "searching")
         late = box.send("too late", ttl=60)

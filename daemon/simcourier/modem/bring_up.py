@@ -42,6 +42,8 @@ def bring_up(m: Modem) -> Procedure[None]:
     yield from read_sim(m)
     m.tell_change()
     yield from prepare_messages(m)
+    # Then a lost network tells itself, and nobody waits for the next poll.
+    yield from ask(m, "AT+CREG=1")
     yield from register(m)
     yield from look_around(m)
     m.chores.add(Chore.LOOK)
@@ -105,7 +107,8 @@ def read_sim(m: Modem) -> Procedure[None]:
         answer = yield from ask_patiently(m, text, claim, shape=Shape.FREE)
         sim = parse.identity_number(answer.lines) if answer.end is End.OK else ""
         if sim:
-            m.sim, m.sim_command = sim, text
+            m.sim_command = text
+            m.identify(sim)
             return
     m.sim = ""
 

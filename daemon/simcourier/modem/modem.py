@@ -16,6 +16,7 @@ from simcourier.modem.facts import (
     ModemSnapshot,
     ModemState,
     PartSubmitted,
+    ReportArrived,
     ReportRoute,
     SubmitEnd,
     SubmitEnded,
@@ -23,7 +24,9 @@ from simcourier.modem.facts import (
 from simcourier.modem.states import check_move
 from simcourier.modem.timings import Timings
 from simcourier.sms.causes import Verdict
+from simcourier.sms.report import StatusReport
 
+MOST_UNOWNED = 64
 MOST_READS = 64
 """Announced reports remembered; what is over that is found by looking through the whole store."""
 
@@ -53,8 +56,6 @@ class PromptTrust(StrEnum):
     GOOD = "good"
     FAILED = "failed"
     """The last one asked for did not come."""
-    LATE = "late"
-    """It came after it was given up: the modem is slow, not sick."""
 
 
 class Chore(StrEnum):
@@ -80,6 +81,8 @@ class Flight:
     in_air: int | None = None
     wire_at: float = 0.0
     late_tp_mr: int | None = None
+    behind_doubt: bool = False
+    """A message in doubt went before this part: an answer may still be that one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class Modem:
     chores: set[Chore] = field(default_factory=set)
     reopen_at: float = 0.0
     reopen_wanted: bool = False
+    unowned: list[StatusReport] = field(default_factory=list)
+    """Reports that came before the SIM told who it is: a stick that kept its settings hands them over at once."""
     damaged_pdus: int = 0
     facts: list[Fact] = field(default_factory=list)
 
@@ -246,6 +251,20 @@ class Modem:
             self.doubt = None
             self.facts.append(LateAnswer(self.name, self.sim, job, part, tp_mr))
 
+    def report(self, report: StatusReport) -> None:
+        """Tell a status report; one that comes before the SIM told who it is waits for that."""
+        if self.sim:
+            self.facts.append(ReportArrived(self.name, self.sim, report))
+        elif len(self.unowned) < MOST_UNOWNED:
+            self.unowned.append(report)
+
+    def identify(self, sim: str) -> None:
+        """The SIM told who it is: the reports that waited for that are its."""
+        self.sim = sim
+        waiting, self.unowned = self.unowned, []
+        for report in waiting:
+            self.report(report)
+
     def tell_change(self) -> None:
         """Tell the modem as it is now."""
         self.facts.append(ModemChanged(self.snapshot()))
@@ -272,6 +291,7 @@ class Modem:
     def forget_port(self) -> None:
         """The port is gone: what comes back may have restarted, with another SIM."""
         self.settled = False
+        self.sim = ""
         self.doubt = None
         self.chores.clear()
         self.reads.clear()

@@ -98,10 +98,13 @@ def patience_after(m: Modem, age: float) -> float:
 
 
 def prove_prompt(m: Modem) -> Procedure[None]:
-    """Open a prompt and leave it, again and again until one comes: only then can the modem send."""
+    """Open a prompt and leave it, again and again until one comes: only then can the modem send.
+
+    Short tests find a modem that is well again soon; after a while one that is merely slow gets its time.
+    """
     t = m.timings
     while True:
-        patience = t.prompt if m.prompt is PromptTrust.LATE else t.prompt_test
+        patience = t.prompt_test if m.now - m.standing.since < t.prompt_eagerly else t.prompt
         answer: Answer = yield Command("AT+CMGS=10", (), patience, Shape.PROMPT)
         if answer.end is End.PROMPT:
             yield from leave_prompt(m)
@@ -186,6 +189,7 @@ def submit_part(m: Modem, flight: Flight, part: int) -> Procedure[None]:
     if obstacle := obstacle_at_prompt(m, flight):
         m.end(obstacle)
         return (yield from leave_prompt(m))
+    flight.behind_doubt = m.doubt is not None
     m.doubt = None
     flight.in_air = part
     flight.wire_at = m.now
@@ -225,7 +229,7 @@ def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     if answer.end is End.OK:
         raise DialogueError(f"{reason} instead of a prompt")
     judgement = judge(answer.final)
-    doubtful = judgement.may_have_left and flight.in_air is not None
+    doubtful = flight.in_air is not None and (judgement.may_have_left or flight.behind_doubt)
     flight.in_air = None
     ending = Ending(SubmitEnd.IN_DOUBT if doubtful else SubmitEnd.NOT_SENT, reason, judgement.verdict)
     if judgement.verdict is Verdict.CARE:

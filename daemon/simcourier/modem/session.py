@@ -12,7 +12,7 @@ from simcourier.errors import BugError
 from simcourier.modem import procedures
 from simcourier.modem.asking import DialogueError
 from simcourier.modem.facts import Fact, Job, ModemSnapshot, ModemState
-from simcourier.modem.modem import Chore, Flight, Modem, Permit, PromptTrust
+from simcourier.modem.modem import Chore, Flight, Modem, Permit
 from simcourier.modem.stored import take_report
 from simcourier.modem.timings import Timings
 from simcourier.modem.waits import (
@@ -308,8 +308,6 @@ class Session:
             if not probing:
                 m.chores.add(Chore.CHECK)
             return
-        if m.prompt is PromptTrust.FAILED:
-            m.prompt = PromptTrust.LATE
         if probing and (m.flight is None or m.flight.in_air is None):
             self._output.append(b"\x1b")
             self.trace.sent("<ESC>", m.now)

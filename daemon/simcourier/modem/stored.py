@@ -6,7 +6,6 @@ from simcourier.at import parse
 from simcourier.at.engine import End, Shape
 from simcourier.modem.asking import ask
 from simcourier.modem.bring_up import store_command
-from simcourier.modem.facts import ReportArrived
 from simcourier.modem.modem import Modem
 from simcourier.modem.waits import Procedure
 from simcourier.sms.errors import PduError
@@ -92,5 +91,5 @@ def take_report(m: Modem, pdu: str) -> bool:
         return False
     if not isinstance(message, StatusReport):
         return False
-    m.facts.append(ReportArrived(m.name, m.sim, message))
+    m.report(message)
     return True

@@ -16,7 +16,8 @@ class Timings:
     prompt: float = 5.0
     """From `AT+CMGS` to the prompt."""
     prompt_test: float = 1.5
-    """The same where a modem whose prompt failed is tested; `prompt` if one came late."""
+    """The same where a modem whose prompt failed is tested, during `prompt_eagerly`; `prompt` after that."""
+    prompt_eagerly: float = 60.0
     prompt_pause: float = 1.0
     """Between two such tests, during the first minutes."""
     permit: float = 30.0

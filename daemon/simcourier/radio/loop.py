@@ -143,7 +143,7 @@ class Radio:
         while self._timers and self._timers[0][0] <= now:
             self._fire(now)
         if now >= self._roster.scan_at:
-            self._roster.scan(now)
+            self._carry_out(self._roster.scan)
 
     def _patience(self) -> float | None:
         if self._orders:
@@ -167,7 +167,14 @@ class Radio:
                 order = self._orders.popleft()
             except IndexError:  # after the end, callers take their orders themselves
                 return
-            order(time.monotonic())
+            self._carry_out(order)
+
+    def _carry_out(self, step: Order) -> None:
+        """Run something that is of no one link. A fault of ours in there must not end every modem's work."""
+        try:
+            step(time.monotonic())
+        except Exception:
+            _log.exception("a fault of this program; the radio goes on")
 
     def _guard(self, link: Link, step: Callable[..., None], *arguments: object) -> None:
         """Take one step of one link. A fault of ours in there must not end the other modems' work."""
