@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from modem_desk import ERROR, OK, Desk, Reply, ScriptedModem, job
+from modem_desk import ERROR, ICCID, OK, Desk, Reply, ScriptedModem, job
 
 from simcourier.modem.facts import ModemState, ReportArrived, SubmitEnded
-from simcourier.modem.modem import MOST_READS, Chore
+from simcourier.modem.modem import MOST_READS, MOST_UNOWNED, Chore
 from simcourier.sms.causes import Verdict
+from simcourier.sms.report import decode_status_report
 
 MESSAGE = "0791447700900000040B914477009000F10000621132015145000231D90C"
 
@@ -185,6 +186,32 @@ def test_a_message_refused_for_a_full_store_has_it_emptied_of_its_reports() -> N
     assert desk.told(SubmitEnded)[-1].verdict is Verdict.CARE
     assert modem.cells["SM"] == {}
     assert desk.state is ModemState.READY
+
+
+def test_a_report_that_waited_in_the_port_is_told_with_its_sim() -> None:
+    desk = Desk()
+    desk.session.opening(desk.now)
+    desk.session.opened(desk.now)
+    desk.session.receive(f"\r\n+CDS: 25\r\n{report(7)}\r\nOK\r\n".encode(), desk.now)
+    assert told(desk) == []
+    desk.until(lambda: desk.state is ModemState.READY, 5.0)
+    assert [(fact.sim, fact.report.tp_mr) for fact in desk.told(ReportArrived)] == [(ICCID, 7)]
+
+
+def test_a_report_that_waited_is_told_also_if_nothing_tells_the_sim() -> None:
+    desk = Desk(ScriptedModem({"AT+CCID": ERROR}))
+    desk.plug().say(f"\r\n+CDS: 25\r\n{report(7)}\r\n")
+    desk.until(lambda: desk.state is ModemState.READY, 5.0)
+    desk.say(f"\r\n+CDS: 25\r\n{report(8)}\r\n")
+    assert [(fact.sim, fact.report.tp_mr) for fact in desk.told(ReportArrived)] == [("", 7), ("", 8)]
+
+
+def test_reports_that_wait_for_the_sim_have_a_bound() -> None:
+    modem = Desk().session.modem
+    message = decode_status_report(report(1))
+    for _ in range(MOST_UNOWNED + 5):
+        modem.report(message)
+    assert (len(modem.unowned), modem.facts) == (MOST_UNOWNED, [])
 
 
 def test_a_direct_report_with_damage_is_counted_and_nothing_else() -> None:

@@ -259,6 +259,23 @@ def test_an_order_that_comes_as_the_loop_goes_to_sleep_keeps_it_awake() -> None:
     radio.stop()
 
 
+def test_a_fault_in_an_order_is_logged_and_the_next_order_is_carried_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    done: list[float] = []
+
+    def broken(_: float) -> None:
+        raise RuntimeError("a fault")
+
+    radio = Radio([], None, lambda _: None)
+    radio.post(broken)
+    radio.post(done.append)
+    radio._take_orders()
+    assert len(done) == 1
+    assert "a fault of this program; the radio goes on" in caplog.text
+    radio.stop()
+
+
 def test_orders_that_another_thread_took_first_are_nobodys() -> None:
     class Snatched(deque[Callable[[float], None]]):
         def __len__(self) -> int:

@@ -170,8 +170,8 @@ def _table(kills: int, restarts: list[float], verdict: Verdict) -> Table:
         f"{MODEMS} virtual modems in their own process ({SCENARIO.strip().replace(chr(10), ', ')}); "
         f"{STREAM.clients} clients post unique texts with a mean pause of {STREAM.pause * 1000:.0f} ms; each life of "
         f"the daemon ends after a random time of up to {LONGEST_LIFE_S:.0f} s behind its first 200 of /readyz.",
-        "network.jsonl of the virtual modems is the oracle. Messages that end as `sent` lost their report: it came as +CDS "
-        "while no daemon had the port open.",
+        "network.jsonl of the virtual modems is the oracle. Messages that end as `sent` lost their report: it came as "
+        "+CDS while no daemon had the port open.",
     ]
     for what, texts in (("lost", verdict.lost), ("unsaid", verdict.unsaid), ("stranger", verdict.strangers)):
         table.notes += [f"VIOLATION, {what}: {text}" for text in texts[:10]]

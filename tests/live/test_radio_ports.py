@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import os
 import pty
 import termios
 import threading
 import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
@@ -65,6 +68,21 @@ def test_a_port_is_ours_alone_until_it_is_closed(terminal: tuple[int, str]) -> N
     os.close(open_port(terminal[1], 115200))
 
 
+def test_what_came_before_the_port_was_opened_is_kept(terminal: tuple[int, str]) -> None:
+    master, path = terminal
+    tty.setraw(master)
+    os.write(master, b"\r\n+CDS: 25\r\n")
+    fd = open_port(path, 115200)
+    assert os.read(fd, 100) == b"\r\n+CDS: 25\r\n"
+    os.write(master, b"\r\n+CDS: 26\r\n")
+    opener = Opener()
+    opener.close(fd)
+    opener.stop(5)
+    fd = open_port(path, 115200)
+    assert os.read(fd, 100) == b"\r\n+CDS: 26\r\n"
+    os.close(fd)
+
+
 def test_a_missing_port_is_gone(tmp_path: Path) -> None:
     with pytest.raises(PortGoneError, match="no such port"):
         open_port(str(tmp_path / "ttyUSB9"), 115200)
@@ -88,15 +106,20 @@ def test_a_failed_open_leaves_no_descriptor(tmp_path: Path, terminal: tuple[int,
     os.close(fd)
 
 
-def test_a_stick_that_refuses_dtr_and_rts_opens(
+def test_opening_touches_neither_dtr_nor_rts(
     terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken_pipe(_: object) -> None:
-        raise OSError(errno.EPIPE, "Broken pipe")
+    # Some sticks answer those ioctls with EPIPE.
+    asked: list[int] = []
+    usual = fcntl.ioctl
 
-    monkeypatch.setattr(serial.Serial, "_update_dtr_state", broken_pipe)
-    monkeypatch.setattr(serial.Serial, "_update_rts_state", broken_pipe)
+    def ioctl(fd: int, request: int, *rest: Any) -> Any:
+        asked.append(request)
+        return usual(fd, request, *rest)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
     os.close(open_port(terminal[1], 115200))
+    assert not {termios.TIOCMBIS, termios.TIOCMBIC, termios.TIOCMSET} & set(asked)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +136,7 @@ def test_every_refusal_is_in_words(number: int, words: str, monkeypatch: pytest.
     def refuse(*_: object, **__: object) -> serial.Serial:
         raise serial.SerialException(number, os.strerror(number))
 
-    monkeypatch.setattr(serial, "Serial", refuse)
+    monkeypatch.setattr(ports, "_Port", refuse)
     with pytest.raises(PortError, match=words):
         open_port("/dev/ttyUSB0", 115200)
 
@@ -121,15 +144,11 @@ def test_every_refusal_is_in_words(number: int, words: str, monkeypatch: pytest.
 def test_a_configuration_that_the_driver_refuses_closes_the_port(
     terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = serial.Serial._reconfigure_port  # type: ignore[attr-defined]  # the stubs have only what is public
-
-    def refuse_the_second(port: serial.Serial, force_update: bool = False) -> None:
-        if not force_update:
-            raise termios.error(errno.EINVAL, "Invalid argument")
-        usual(port, force_update=True)
+    def refuse(*_: object) -> None:
+        raise termios.error(errno.EINVAL, "Invalid argument")
 
     before = descriptors()
-    monkeypatch.setattr(serial.Serial, "_reconfigure_port", refuse_the_second)
+    monkeypatch.setattr(termios, "tcsetattr", refuse)
     with pytest.raises(PortError):
         open_port(terminal[1], 115200)
     assert descriptors() == before
@@ -144,7 +163,7 @@ def test_a_missing_permission_says_what_to_do(
     def refuse(*_: object, **__: object) -> serial.Serial:
         raise serial.SerialException(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(serial, "Serial", refuse)
+    monkeypatch.setattr(ports, "_Port", refuse)
     path = tmp_path / "ttyUSB0"
     path.touch()
     path.chmod(mode)

@@ -278,6 +278,7 @@ class Dispatcher:
             ),
             lambda claimed: self._claimed(number, message, claimed),
             lambda error: self._claim_failed(number, error),
+            urgent=True,
         )
 
     def _encode(self, message: Waiting, life: float) -> tuple[SubmitPdu, ...]:

@@ -27,6 +27,7 @@ from simcourier.sms.causes import Verdict
 from simcourier.sms.report import StatusReport
 
 MOST_UNOWNED = 64
+"""Reports kept until the SIM tells who it is."""
 MOST_READS = 64
 """Announced reports remembered; what is over that is found by looking through the whole store."""
 
@@ -252,8 +253,11 @@ class Modem:
             self.facts.append(LateAnswer(self.name, self.sim, job, part, tp_mr))
 
     def report(self, report: StatusReport) -> None:
-        """Tell a status report; one that comes before the SIM told who it is waits for that."""
-        if self.sim:
+        """Tell a status report; one that comes before the SIM told who it is waits for that.
+
+        A modem that was ready without telling its SIM will not tell it any more.
+        """
+        if self.sim or self.settled:
             self.facts.append(ReportArrived(self.name, self.sim, report))
         elif len(self.unowned) < MOST_UNOWNED:
             self.unowned.append(report)

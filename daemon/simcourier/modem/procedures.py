@@ -129,6 +129,7 @@ def leave_prompt(m: Modem) -> Procedure[None]:
 def serve(m: Modem) -> Procedure[None]:
     """Do what there is to do, for ever. Jobs and chores take turns, so that neither waits for long."""
     m.settled = True
+    m.identify(m.sim)
     while True:
         if m.state is not ModemState.READY:
             m.become(ModemState.READY, m.warning)

@@ -33,6 +33,7 @@ class _Item:
     work: Work[Any]
     done: Callable[[Any], None]
     failed: Callable[[BaseException], None]
+    urgent: bool = False
 
 
 @dataclass(slots=True)
@@ -40,6 +41,13 @@ class _Call:
     """Something to run in the writer's thread before the next transaction; it may add works to it."""
 
     run: Callable[[], None]
+
+
+def _by_urgency(batch: list[_Item]) -> list[list[_Item]]:
+    urgent = [item for item in batch if item.urgent]
+    if not urgent or len(urgent) == len(batch):
+        return [batch]
+    return [urgent, [item for item in batch if not item.urgent]]
 
 
 class Writer:
@@ -78,9 +86,15 @@ class Writer:
         work: Work[T],
         done: Callable[[T], None],
         failed: Callable[[BaseException], None],
+        *,
+        urgent: bool = False,
     ) -> None:
-        """Queue a work; `done` or `failed` is called in the writer's thread, `done` after the commit."""
-        item = _Item(work, done, failed)
+        """Queue a work; `done` or `failed` is called in the writer's thread, `done` after the commit.
+
+        Urgent works of a batch go to disk in a transaction of their own before the others: a modem holds its
+        prompt open meanwhile. So an urgent work must not depend on one that was queued before it.
+        """
+        item = _Item(work, done, failed, urgent)
         if threading.get_ident() == self._owner:
             self._batch.append(item)
         else:
@@ -154,7 +168,8 @@ class Writer:
             if not self._batch:
                 return
             batch, self._batch = self._batch, []
-            self._commit(connection, batch)
+            for items in _by_urgency(batch):
+                self._commit(connection, items)
 
     def _drain(self) -> None:
         while len(self._batch) < BATCH_LIMIT:

@@ -38,12 +38,12 @@ class Opener:
         self._put(task)
 
     def close(self, fd: int) -> None:
-        """Throw away what the port has not taken yet, and close it."""
+        """Throw away what has not left yet, and close; what has come in stays for whoever opens the port next."""
 
         def task() -> None:
             # A USB port that is gone can do neither; a serial one would wait up to 30 s for its output to leave.
             with contextlib.suppress(OSError, termios.error):
-                termios.tcflush(fd, termios.TCIOFLUSH)
+                termios.tcflush(fd, termios.TCOFLUSH)
             with contextlib.suppress(OSError):
                 os.close(fd)
 

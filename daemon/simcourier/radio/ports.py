@@ -25,6 +25,22 @@ class PortGoneError(PortError):
     """There is no device behind the path."""
 
 
+class _Port(serial.Serial):
+    """A port whose opening leaves alone what pyserial would touch.
+
+    If a later pyserial no longer calls these, nothing worse happens than what it does by default.
+    """
+
+    def _reset_input_buffer(self) -> None:
+        """Keep what waits there: it may be a status report that came while nobody read."""
+
+    def _update_dtr_state(self) -> None:
+        """The kernel has raised DTR by now; some sticks answer the ioctl with EPIPE, which would fail the open."""
+
+    def _update_rts_state(self) -> None:
+        """The same with RTS."""
+
+
 def open_port(path: str, baudrate: int) -> int:
     """Open a port for ourselves alone and return its one descriptor, which never blocks.
 
@@ -32,7 +48,8 @@ def open_port(path: str, baudrate: int) -> int:
     which belongs to what both of them stand for, stays.
     """
     try:
-        port = _opened(path, baudrate)
+        # An inter-byte timeout makes VMIN 1: else a read that finds nothing looks like the end of the file.
+        port = _Port(path, baudrate, timeout=0, write_timeout=0, exclusive=True, inter_byte_timeout=0)
     except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
         raise _in_words(path, error) from error
     try:
@@ -41,28 +58,6 @@ def open_port(path: str, baudrate: int) -> int:
         port.close()
     os.set_blocking(fd, False)
     return fd
-
-
-def _opened(path: str, baudrate: int) -> serial.Serial:
-    # With dsrdtr and rtscts pyserial leaves DTR and RTS alone while it opens; the kernel has raised both by then,
-    # and some sticks answer those ioctls with EPIPE, which would fail the open. Neither setting is wanted after.
-    # An inter-byte timeout makes VMIN 1: else a read that finds nothing looks like the end of the file.
-    port = serial.Serial(
-        path,
-        baudrate,
-        timeout=0,
-        write_timeout=0,
-        exclusive=True,
-        dsrdtr=True,
-        rtscts=True,
-        inter_byte_timeout=0,
-    )
-    try:
-        port.rtscts = False
-    except BaseException:
-        port.close()
-        raise
-    return port
 
 
 def _in_words(path: str, error: Exception) -> PortError:
