@@ -282,10 +282,15 @@ def test_waiting_for_what_does_not_arrive_ends_with_1_and_says_why(
 
 
 def test_waiting_has_an_end_of_its_own(peer: Callable[..., Peer]) -> None:
-    server = peer((202, ACCEPTED), (200, as_it_stands("sent", ("sent", None))))
+    server = peer((202, ACCEPTED), (200, as_it_stands("sent", ("sent", None))), (200, {"reports": "direct"}))
     ended = sent(server, "+447700900001", "x", "--wait", "--timeout", "0")
     assert ended.exit_code == 1
     assert "no delivery report until now" in ended.output
+
+
+def test_waiting_ends_with_sent_where_the_modem_gets_no_reports(peer: Callable[..., Peer]) -> None:
+    server = peer((202, ACCEPTED), (200, as_it_stands("sent", ("sent", None))), (200, {"reports": "none"}))
+    assert sent(server, "+447700900001", "x", "--wait").exit_code == 0
 
 
 def test_the_text_is_in_nothing_that_is_printed(peer: Callable[..., Peer]) -> None:

@@ -1,4 +1,4 @@
-"""A configuration that can't be used: one clear sentence, exit code 78, no traceback."""
+"""A configuration that can't be used: one clear sentence, exit code 78 (75 where it may help to try again)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from cli_process import LIKE_EVERYBODY, call, free_port, write_config
 
 from simcourier.cli import options
-from simcourier.cli.endings import EX_CONFIG
+from simcourier.cli.endings import EX_CONFIG, EX_TEMPFAIL
 from simcourier.errors import ConfigError
 
 
-def sentence_of(*arguments: object, prefix: Sequence[str] = ()) -> str:
-    """What a command says that ends with 78."""
+def sentence_of(*arguments: object, prefix: Sequence[str] = (), code: int = EX_CONFIG) -> str:
+    """What a command says that ends with this code."""
     ended = call(*arguments, prefix=prefix)
-    assert ended.returncode == EX_CONFIG, ended.stderr
+    assert ended.returncode == code, ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
     return ended.stderr
@@ -74,9 +74,16 @@ def taken_port() -> Iterator[int]:
 
 def test_a_port_that_another_program_uses(taken_port: int, tmp_path: Path) -> None:
     path = write_config(tmp_path, taken_port)
-    said = sentence_of("run", "--config", path)
+    said = sentence_of("run", "--config", path, code=EX_TEMPFAIL)
     assert said.startswith(f"simcourier: {path}: http.listen 127.0.0.1:{taken_port}: ")
-    assert "is another program using this address?" in said
+    assert "another program is using this address" in said
+
+
+def test_an_address_that_this_machine_does_not_have_yet(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    path.write_text(path.read_text().replace("127.0.0.1", "192.0.2.7"))
+    said = sentence_of("run", "--config", path, code=EX_TEMPFAIL)
+    assert "this machine does not have this address (yet)" in said
 
 
 def test_a_storage_directory_that_can_not_be_made(tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ def test_a_storage_directory_that_another_simcourier_uses(tmp_path: Path) -> Non
         lock.write("4711")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        said = sentence_of("run", "--config", path)
+        said = sentence_of("run", "--config", path, code=EX_TEMPFAIL)
     assert said == (
         f"simcourier: {path}: storage.directory {storage}: another simcourier (process 4711) is using it\n"
     )

@@ -45,7 +45,7 @@ def test_an_ipv6_address_loses_its_brackets() -> None:
         ("[htp]\n", "x.toml: there is no setting called `htp`"),
         ("[http]\nport = 1\n", "x.toml: http: there is no setting called `port`"),
         ("[http]\nthreads = 0\n", "x.toml: http.threads: "),
-        ('[http]\nthreads = "5"\n', "x.toml: http.threads: Expected `int`, got `str`"),
+        ('[http]\nthreads = "5"\n', "x.toml: http.threads: Expected a whole number, got a text in quotes"),
         ('[http]\nlisten = "8080"\n', "x.toml: http.listen: write an address and a port"),
         ('[http]\nlisten = "localhost:8080"\n', "x.toml: http.listen: 'localhost' is not an IP address"),
         ('[http]\nlisten = "127.0.0.1:99999"\n', "x.toml: http.listen: write an address and a port"),
@@ -57,6 +57,8 @@ def test_an_ipv6_address_loses_its_brackets() -> None:
         ),
         ('[[modems]]\nport = "a"\nname = "../n"\n', "x.toml: modems[0].name: may hold letters, digits"),
         ('[log]\nlevel = "loud"\n', 'x.toml: log.level: must be "debug"'),
+        ('[storage]\ndirectory = ""\n', "x.toml: storage.directory: write a whole path, from / on"),
+        ('[storage]\nkey_file = "here"\n', "x.toml: storage.key_file: write a whole path, from / on"),
         ("[sending]\ndefault_ttl = 10\n", "x.toml: sending.default_ttl: "),
     ],
 )

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from dispatch_bench import Box
 from sqlalchemy import text
 
-from simcourier.errors import ConfigError
+from simcourier.errors import ConfigError, UnavailableError
 from simcourier.outbox import access, database, reading, store
 from simcourier.outbox.schema import metadata
 
@@ -72,7 +72,7 @@ def test_one_directory_has_one_daemon(tmp_path: Path) -> None:
     )
     assert held.stdout is not None
     assert held.stdout.readline() == b"held\n"
-    with pytest.raises(ConfigError, match=f"another simcourier \\(process {held.pid}\\)"):
+    with pytest.raises(UnavailableError, match=f"another simcourier \\(process {held.pid}\\)"):
         database.DirectoryLock(tmp_path)
     held.communicate()
     database.DirectoryLock(tmp_path).release()

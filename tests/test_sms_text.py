@@ -80,7 +80,7 @@ def test_too_many_segments_are_refused_with_both_numbers() -> None:
     with pytest.raises(TextTooLong) as refused:
         plan("x" * 400, max_segments=2)
     assert (refused.value.code, refused.value.pointer) == ("too-long", "/text")
-    assert refused.value.detail == "the text needs 3 segments, but 2 are allowed"
+    assert refused.value.detail == "the text needs 3 segments, and at most 2 may be used"
 
 
 def test_no_more_than_255_segments_can_be_counted() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from bench.appliance import Daemon, Virtual
@@ -134,23 +135,31 @@ class Outcome:
     copies: int = 0
 
 
-def _lateness(context: Context) -> list[float]:
-    return [5.0, 8.0] if context.quick else [30.0, 60.0]
+def _lateness(context: Context) -> tuple[int, int]:
+    return (5, 8) if context.quick else (30, 60)
+
+
+class Company(StrEnum):
+    """Who is beside the four healthy modems; the value is the row's name."""
+
+    NOBODY = "alone"
+    WELL = "beside four more that are well, same load as below"
+    SICK = "beside four sick ones"
 
 
 @contextmanager
-def _box(context: Context, *, with_sick: bool) -> Iterator[tuple[Place, Virtual, Daemon, NetworkLog]]:
+def _box(context: Context, company: Company) -> Iterator[tuple[Place, Virtual, Daemon, NetworkLog]]:
     with context.place() as place:
         scenario = SCENARIO
-        if with_sick:
-            scenario += f'[[rule]]\nmodems = "{LATE}"\nreport_delay = {_lateness(context)}\n'
-        else:
+        if company is Company.SICK:
+            scenario += f'[[rule]]\nmodems = "{LATE}"\nreport_delay = {list(_lateness(context))}\n'
+        elif company is Company.NOBODY:
             scenario += f"[[rule]]\nmodems = {list(SICK)}\nunplugged = true\n"
         virtual = place.virtual(8, scenario)
         daemon = place.daemon(virtual)
         daemon.spawn()
         daemon.wait_ready()
-        wanted = 8 if with_sick else 4
+        wanted = 4 if company is Company.NOBODY else 8
         wait_until(
             lambda: list(daemon.states().values()).count("ready") == wanted, 60, "modems are not ready", 0.1
         )
@@ -158,19 +167,20 @@ def _box(context: Context, *, with_sick: bool) -> Iterator[tuple[Place, Virtual,
         daemon.stop()
 
 
-def _run_box(context: Context, recovery: Recovery | None, seconds: float) -> Outcome:
-    """Steady load; with sick modems also pinned to each of them, so that each always has something to send."""
-    with _box(context, with_sick=recovery is not None) as (place, virtual, daemon, log):
+def _run_box(context: Context, company: Company, recovery: Recovery) -> Outcome:
+    """Steady load; in company also pinned to each of the others, so that each always has something to send."""
+    with _box(context, company) as (place, virtual, daemon, log):
         pinned = [Stream(f"only {name}", pause=0.3, extra={"ttl": 600, "modem": name}) for name in SICK]
-        load = place.load(daemon, GENERAL, *(pinned if recovery is not None else []))
+        load = place.load(daemon, GENERAL, *(pinned if company is not Company.NOBODY else []))
         time.sleep(3)
-        if recovery is None:
-            with context.progress("sick: healthy ones alone", seconds) as advance:
-                for _ in range(int(seconds)):
+        if company is Company.SICK:
+            _faults(context, Watch(virtual, log), recovery)
+        else:
+            seconds = context.pick(120, 15)
+            with context.progress(f"sick: healthy ones {company}", seconds) as advance:
+                for _ in range(seconds):
                     time.sleep(1)
                     advance()
-        else:
-            _faults(context, Watch(virtual, log), recovery)
         entries = load.stop()
         posted_ns = {entry.text: entry.posted_ns for entry in entries if entry.status == 202}
         ids = {entry.text: entry.id for entry in entries if entry.status == 202}
@@ -196,8 +206,8 @@ def _settled(daemon: Daemon, ids: dict[str, str]) -> dict[str, dict[str, Any]]:
         else:
             break
         time.sleep(0.5)
-    for text, message_id in ids.items():
-        messages.setdefault(text, daemon.get(f"/v1/messages/{message_id}"))
+    for text in ids.keys() - messages.keys():
+        messages[text] = daemon.get(f"/v1/messages/{ids[text]}")
     return messages
 
 
@@ -228,31 +238,31 @@ def _judge(
 
 def _simcourier(context: Context) -> bool:
     recovery = Recovery()
-    seconds = float(context.pick(120, 15))
-    alone = _run_box(context, None, seconds)
-    beside = _run_box(context, recovery, seconds)
-    right = not alone.wrong and not beside.wrong
+    outcomes = {company: _run_box(context, company, recovery) for company in Company}
+    wrong = [text for outcome in outcomes.values() for text in outcome.wrong]
+    right = not wrong
     table = Table(
         "Sick modems: messages of the four healthy ones, POST to PDU on the wire",
-        ["", "messages", "p50 (ms)", "p99 (ms)", "ends", "sent twice, `unknown` on record"],
+        ["the healthy ones", "messages", "p50 (ms)", "p99 (ms)", "ends", "sent twice, `unknown` on record"],
     )
-    for name, outcome in (("healthy ones alone", alone), ("with four sick ones beside", beside)):
+    for company, outcome in outcomes.items():
         table.add(
-            name,
+            company,
             len(outcome.first_hand_ms),
             f"{percentile(outcome.first_hand_ms, 0.5):.2f}",
             f"{percentile(outcome.first_hand_ms, 0.99):.2f}",
             ", ".join(f"{status} {count}" for status, count in outcome.ends.most_common()),
             outcome.copies,
         )
-    taken = beside.taken_over_s
+    taken = outcomes[Company.SICK].taken_over_s
+    late = " to ".join(map(str, _lateness(context)))
     table.notes = [
         f"Eight virtual modems ({SCENARIO.strip().replace(chr(10), ', ')}), {GENERAL.clients} clients post some "
-        f"{GENERAL.clients / GENERAL.pause:.0f} messages a second for any modem; with the sick ones also some three a "
-        f"second pinned to each of these. {LATE}'s reports come {_lateness(context)} s late throughout.",
+        f"{GENERAL.clients / GENERAL.pause:.0f} messages a second for any modem; in company also some three a "
+        f"second pinned to each of the other four. {LATE}'s reports come {late} s late throughout.",
         f"messages that a sick modem had first and a healthy one took over: {len(taken)}"
         + (f", to the first copy on the wire at most {max(taken):.1f} s" if taken else ""),
-        *(f"VIOLATION: {wrong}" for wrong in (alone.wrong + beside.wrong)[:10]),
+        *(f"VIOLATION: {wrong}" for wrong in wrong[:10]),
     ]
     context.show(table)
     times = Table("Sick modems: from being well to the next PDU (s)", ["fault", "seconds"])

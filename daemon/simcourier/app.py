@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
@@ -21,7 +22,7 @@ from simcourier import log
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
-from simcourier.errors import ConfigError
+from simcourier.errors import UnavailableError
 from simcourier.metrics import Metrics
 from simcourier.outbox import access, database, recovery, reports, store
 from simcourier.outbox.seal import Sealer, load_key
@@ -127,9 +128,7 @@ class App:
                 clear_untrusted_proxy_headers=False,
             )
         except OSError as error:
-            raise ConfigError(
-                f"http.listen {http.listen}: {error.strerror}; is another program using this address?"
-            ) from None
+            raise UnavailableError(f"http.listen {http.listen}: {_why_not_bound(error)}") from None
         server.channel_class = Channel
         return server
 
@@ -229,6 +228,18 @@ class App:
         self._local_key.unlink(missing_ok=True)
         self._lock.release()
         self._log.info("simcourier stopped")
+
+
+def _why_not_bound(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another program is using this address"
+        case errno.EADDRNOTAVAIL:
+            return "this machine does not have this address (yet)"
+        case errno.EACCES:
+            return "a port below 1024 needs the right to bind it; take a higher one"
+        case _:
+            return error.strerror or str(error)
 
 
 def port_specs(config: Config, source: str) -> list[PortSpec]:

@@ -142,10 +142,19 @@ def parse(raw: bytes, source: str) -> Config:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: is not TOML: {error}") from None
     _check_listen(config.http.listen, source)
+    _check_paths(config.storage, source)
     _check_modems(config.modems, source)
     return config
 
 
+_KINDS = {
+    "`str`": "a text in quotes",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "a table",
+}
 _FORMS = {
     "name": "may hold letters, digits, '.', '_' and '-' only, at most 64 of them",
     "level": 'must be "debug", "info", "warning" or "error"',
@@ -156,9 +165,11 @@ def _in_words(message: str) -> str:
     """Turn msgspec's `... - at `$.http.threads`` into `http.threads: ...`."""
     text, _, where = message.partition(" - at `")
     place = where.rstrip("`").removeprefix("$").lstrip(".")
+    for kind, words in _KINDS.items():
+        text = text.replace(kind, words)
     text = text.replace("Object contains unknown field", "there is no setting called")
     text = text.replace("Object missing required field", "needs the setting")
-    if text.startswith("Expected `str` matching regex"):
+    if "matching regex" in text:
         text = _FORMS.get(place.rpartition(".")[2], text)
     return f"{place}: {text}" if place else text
 
@@ -173,6 +184,12 @@ def _check_listen(listen: str, source: str) -> None:
         raise ConfigError(
             f'{source}: http.listen: {host!r} is not an IP address; write one such as "127.0.0.1:8080"'
         ) from None
+
+
+def _check_paths(storage: Storage, source: str) -> None:
+    for name, value in (("directory", storage.directory), ("key_file", storage.key_file or "/")):
+        if not Path(value).is_absolute():
+            raise ConfigError(f"{source}: storage.{name}: write a whole path, from / on")
 
 
 def _check_modems(modems: tuple[Modem, ...], source: str) -> None:

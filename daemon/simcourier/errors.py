@@ -36,5 +36,9 @@ class ConfigError(SimcourierError):
     """The configuration can't be used; the message names the file and the key, and says what to do."""
 
 
+class UnavailableError(SimcourierError):
+    """Something outside is not to be had right now (an address, a directory in use); trying again may help."""
+
+
 class BugError(SimcourierError):
     """Something that can't happen did: a fault of this program, shown with a traceback."""

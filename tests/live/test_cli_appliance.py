@@ -122,7 +122,7 @@ def test_a_signal_before_everything_is_up_ends_cleanly_too(site: Site) -> None:
 
 def test_a_second_daemon_on_the_same_directory_is_told_whose_it_is(running: Site) -> None:
     ended = running.call("run")
-    assert ended.returncode == 78
+    assert ended.returncode == 75
     assert re.search(r"another simcourier \(process \d+\) is using it\n", ended.stderr)
     assert running.said("status")["healthy"], "the first one goes on, and so does its command line"
 

@@ -130,8 +130,8 @@ def test_an_address_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) 
         ended = call(
             "demo", "--modems", 1, "--data", tmp_path, "--listen", f"127.0.0.1:{other.getsockname()[1]}"
         )
-    assert ended.returncode == 78
-    assert "is another program using this address?" in ended.stderr
+    assert ended.returncode == 75
+    assert "another program is using this address" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -89,4 +89,6 @@ def _not_json(message: str) -> str:
     found = _BYTE.search(message)
     if found:
         return f"The body is not JSON: look at byte {int(found[1]) + 1}."
-    return "The body is not JSON: it ends too early."
+    if "truncated" in message:
+        return "The body is not JSON: it ends too early."
+    return "The body is not JSON: a \\u escape in it is half of a pair, or no character."

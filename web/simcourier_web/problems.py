@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import NamedTuple
 
@@ -42,10 +43,11 @@ KINDS = {
     "not-implemented": Kind(501, "The box does not speak this form of HTTP"),
     "queue-full": Kind(503, "The queue is full"),
     "no-modem": Kind(503, "No modem can send"),
+    # Documented; the service will say it once it knows every SIM's pace.
+    "wait-exceeds-life": Kind(503, "The message would expire before it could leave"),
     "storage-unavailable": Kind(503, "The box can't write"),
     "shutting-down": Kind(503, "The box is stopping"),
     "unhealthy": Kind(503, "The box is stuck"),
-    "wait-exceeds-life": Kind(503, "The message would expire before it could leave"),
 }
 """Every code that this surface answers with (the table of API.md)."""
 
@@ -99,8 +101,13 @@ def document(
     return msgspec.json.encode(body)
 
 
+# `ttl must be at most 86400`: a name keeps its letters.
+_NAMES_A_FIELD = re.compile(r"[a-z_]+ must\b")
+
+
 def _sentence(detail: str) -> str:
-    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")
+    first = detail[:1] if _NAMES_A_FIELD.match(detail) else detail[:1].upper()
+    return first + detail[1:] + ("" if detail.endswith(".") else ".")
 
 
 def document_of_status(status: int, instance: str) -> bytes:

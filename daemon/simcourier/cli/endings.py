@@ -9,6 +9,8 @@ import click
 EX_FAILED = 1
 EX_CONFIG = 78
 """sysexits.h: the configuration is at fault, and starting again would not help."""
+EX_TEMPFAIL = 75
+"""sysexits.h: something is in use or not there yet; starting again may help."""
 EX_INTERRUPTED = 130
 
 

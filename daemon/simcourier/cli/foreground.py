@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simcourier.cli.wording import count
-from simcourier.errors import ConfigError
+from simcourier.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
     from simcourier.app import App
@@ -57,14 +57,14 @@ class HeldSignals:
 
 
 def build(config: Config, path: Path) -> App:
-    """Build the app of a configuration file. Raises ConfigError, which then names the file."""
+    """Build the app of a configuration file. Raises ConfigError or UnavailableError, which then names the file."""
     from simcourier.app import App
 
     try:
         return App(config, str(path))
-    except ConfigError as error:
+    except (ConfigError, UnavailableError) as error:
         sentence = str(error)
-        raise ConfigError(sentence if str(path) in sentence else f"{path}: {sentence}") from None
+        raise type(error)(sentence if str(path) in sentence else f"{path}: {sentence}") from None
     except PermissionError as error:
         raise ConfigError(
             f"{path}: storage.directory: {error.filename} can't be used by this user; give it to the user that "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 import click
 
 from simcourier import __version__
-from simcourier.cli.endings import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, Stop
-from simcourier.errors import ConfigError, EquipmentError, RequestError
+from simcourier.cli.endings import EX_CONFIG, EX_FAILED, EX_INTERRUPTED, EX_TEMPFAIL, Stop
+from simcourier.errors import ConfigError, EquipmentError, RequestError, UnavailableError
 
 COMMANDS = {
     "run": "Run the appliance in the foreground.",
@@ -47,11 +48,17 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error that somebody else must act on becomes one sentence and an exit code."""
+        """Run the command. What it writes is for its own user only.
+
+        An error that somebody else must act on becomes one sentence and an exit code.
+        """
+        os.umask(0o077)
         try:
             return super().invoke(ctx)
         except ConfigError as error:
             raise Stop(str(error), EX_CONFIG) from None
+        except UnavailableError as error:
+            raise Stop(str(error), EX_TEMPFAIL) from None
         except (RequestError, EquipmentError) as error:
             raise Stop(str(error), EX_FAILED) from None
         except KeyboardInterrupt:

@@ -21,7 +21,8 @@ def run(config: Path | None) -> None:
     """Run the appliance in the foreground.
 
     Logs go to standard error. SIGTERM and Ctrl-C stop it: no new message is begun, the submits in flight finish.
-    Exit codes: 0 stopped cleanly, 78 the configuration can't be used, 1 a fault of this program.
+    Exit codes: 0 stopped cleanly, 78 the configuration can't be used, 75 an address or
+    directory is in use or not there yet, 1 a fault of this program.
     """
     faulthandler.enable()
     settings, path = load_config(config)

@@ -34,7 +34,11 @@ _REPORT_GRACE_S = 60.0
 @with_box
 @click.argument("to")
 @click.argument("text")
-@click.option("--wait", is_flag=True, help="Wait until it is delivered (exit code 0) or has failed (1).")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Wait until it is delivered, or sent by a modem without reports (exit code 0), or has failed (1).",
+)
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="With --wait: wait no longer than this."
 )
@@ -77,10 +81,10 @@ def send(
     if not wait:
         write_json(accepted) if as_json else _confirm(accepted)
         return
-    message = _follow(box, accepted, timeout, quiet=as_json)
+    message, is_well = _follow(box, accepted, timeout, quiet=as_json)
     if as_json:
         write_json(message)
-    if message["status"] != "delivered":
+    if not is_well:
         raise SystemExit(EX_FAILED)
 
 
@@ -115,17 +119,18 @@ def _confirm(accepted: Json) -> None:
     click.echo(f"{accepted['id']}  queued to {accepted['to_masked']}, {segments} of {accepted['alphabet']}")
 
 
-def _follow(box: Box, accepted: Json, timeout: float | None, *, quiet: bool) -> Json:
-    """Look until the message is at its end; returns it as it then stands."""
+def _follow(box: Box, accepted: Json, timeout: float | None, *, quiet: bool) -> tuple[Json, bool]:
+    """Look until the message is at its end; returns it as it then stands, and whether that is well."""
     progress = Progress(quiet=quiet)
     now = datetime.now(UTC).isoformat()
     patience_s = between(now, accepted["expires_at"]) + _REPORT_GRACE_S if timeout is None else timeout
-    message = accepted
+    message, is_well = accepted, False
     try:
         for _ in looks(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, patience_s):
             message = look_up(box, accepted["id"])
             progress.show(message)
-            if message["status"] in FINAL:
+            is_well = message["status"] == "delivered" or _is_all(box, message)
+            if is_well or message["status"] in FINAL:
                 break
     except KeyboardInterrupt:
         progress.end()
@@ -134,7 +139,14 @@ def _follow(box: Box, accepted: Json, timeout: float | None, *, quiet: bool) -> 
     progress.end()
     if not quiet:
         click.echo(summary(message))
-    return message
+    return message, is_well
+
+
+def _is_all(box: Box, message: Json) -> bool:
+    """Is `sent` all that will ever be known: did a modem take it that gets no delivery reports?"""
+    if message["status"] != "sent" or not message.get("sent_by"):
+        return False
+    return bool(box.get("modems", message["sent_by"])["reports"] == "none")
 
 
 class Progress:

@@ -22,6 +22,8 @@ from simcourier.modem.facts import (
     Job,
     LateAnswer,
     ModemChanged,
+    ModemSnapshot,
+    ModemState,
     PartSubmitted,
     PinJudged,
     PinWanted,
@@ -44,6 +46,22 @@ _DRIFT_MS = 2000
 """A larger difference to the system's clock than this means that somebody set it."""
 _CLAIM_PAUSE_S = 1.0
 """Before the next claim after the disk refused one."""
+
+
+_NEEDS_SOMEBODY = frozenset(
+    {
+        ModemState.ABSENT,
+        ModemState.SILENT,
+        ModemState.SIM_MISSING,
+        ModemState.SIM_LOCKED,
+        ModemState.BARRED,
+    }
+)
+"""States that the journal must tell of, also of a modem that never could send."""
+
+
+def _standing(snapshot: ModemSnapshot) -> tuple[ModemState, str]:
+    return snapshot.state, snapshot.reason
 
 
 class RadioPort(Protocol):
@@ -163,6 +181,11 @@ class Dispatcher:
 
     def _modem_changed(self, fact: ModemChanged) -> None:
         snapshot = fact.snapshot
+        before = self.fleet.snapshot(snapshot.name)
+        if snapshot.state in _NEEDS_SOMEBODY and (before is None or _standing(before) != _standing(snapshot)):
+            self._log.warning(
+                "modem can't send", modem=snapshot.name, state=str(snapshot.state), reason=snapshot.reason
+            )
         if self.fleet.update(snapshot, self._clock.monotonic()):
             up = snapshot.name in self.fleet.operational
             self._metrics.modem_up.labels(snapshot.name).set(int(up))

@@ -26,6 +26,7 @@ class Fleet:
         self.operational: set[str] = set()
         self.last_operational = now
         self.submit_s = _FIRST_GUESS_S
+        self._was_measured = False
 
     def update(self, snapshot: ModemSnapshot, now: float) -> bool:
         """Take a modem's new state; True where it went up or down."""
@@ -71,7 +72,9 @@ class Fleet:
 
     def measured(self, seconds: float) -> None:
         """A submit took this long, Ctrl-Z to +CMGS."""
-        self.submit_s += _SMOOTHING * (seconds - self.submit_s)
+        weight = _SMOOTHING if self._was_measured else 1.0
+        self._was_measured = True
+        self.submit_s += weight * (seconds - self.submit_s)
 
     def snapshot(self, name: str) -> ModemSnapshot | None:
         """The modem's last snapshot."""

@@ -198,14 +198,14 @@ class Modem:
             self.become(ModemState.SILENT, reason)
 
     def begin_sending(self) -> None:
-        """Move to `sending`; not told, since the job's own facts tell it."""
+        """Move to `sending`; not told, since the job's own facts tell it. How long it can send counts on."""
         check_move(self.standing.state, ModemState.SENDING)
-        self.standing = Standing(ModemState.SENDING, "", self.now)
+        self.standing = Standing(ModemState.SENDING, "", self.standing.since)
 
     def done_sending(self) -> None:
         """Move back to `ready`; not told either."""
         check_move(self.standing.state, ModemState.READY)
-        self.standing = Standing(ModemState.READY, self.warning, self.now)
+        self.standing = Standing(ModemState.READY, self.warning, self.standing.since)
 
     def _ending_by_loss(self, reason: str) -> Ending:
         lost = self.flight is not None and self.flight.in_air is not None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import Connection
 
-from simcourier.errors import ConfigError
+from simcourier.errors import ConfigError, UnavailableError
 from simcourier.outbox import schema
 
 BUSY_TIMEOUT_MS = 5000
@@ -104,7 +104,7 @@ class DirectoryLock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise ConfigError(
+            raise UnavailableError(
                 f"storage.directory {directory}: another simcourier (process {owner}) is using it"
             ) from None
         self._file.truncate(0)

@@ -30,7 +30,9 @@ class TextTooLong(RequestError):  # noqa: N818 - the contract's name, an error b
 
     def __init__(self, needed: int, allowed: int) -> None:
         super().__init__(
-            "too-long", f"the text needs {needed} segments, but {allowed} are allowed", pointer="/text"
+            "too-long",
+            f"the text needs {needed} segments, and at most {allowed} may be used",
+            pointer="/text",
         )
         self.needed = needed
         self.allowed = allowed
