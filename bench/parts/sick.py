@@ -15,7 +15,8 @@ from bench.context import Context, Place
 from bench.figures import percentile, spread
 from bench.load import Stream, phone
 from bench.network import Arrival, NetworkLog
-from bench.peers import Gammu, Kannel, Peer
+from bench.peers import Kannel, Peer
+from bench.peers.gammu import GammuReplug
 from bench.peers.smstools import SmstoolsReplug
 from bench.processes import ProgramError, wait_until
 from bench.tables import Table
@@ -353,7 +354,7 @@ def _first_after(
 def run(context: Context) -> bool:
     """simcourier, then the peers."""
     right = _simcourier(context)
-    kinds: list[type[Peer]] = [k for k in (SmstoolsReplug, Gammu, Kannel) if not k.missing()]
+    kinds: list[type[Peer]] = [k for k in (SmstoolsReplug, GammuReplug, Kannel) if not k.missing()]
     table = Table(
         "Peers: from being well to the next PDU (s)", ["peer", "unplugged for 5 s", "deaf for 15 s"]
     )
@@ -363,8 +364,9 @@ def run(context: Context) -> bool:
     except (ProgramError, OSError) as error:
         table.notes.append(f"ended early: {str(error).splitlines()[0]}")
     table.notes += [
-        f"One modem each, a message each {PEER_PACE_S} s, settings as in part 1 (smstools with `init` in place of "
-        f"`start`); watched for up to {_peer_limit_s(context):.0f} s.",
+        f"One modem each, a message each {PEER_PACE_S} s, settings as in part 1, but smstools with `init` in place of "
+        "`start`, and gammu-smsd with its checks on, commtimeout 1 and loopsleep 1 (without them it never notices); "
+        f"watched for up to {_peer_limit_s(context):.0f} s.",
     ]
     context.show(table)
     return right

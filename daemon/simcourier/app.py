@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -206,9 +205,6 @@ class App:
 
     def start(self) -> None:
         """Start writing, then the modems, then HTTP, then the ticks."""
-        # A thread that waits for the interpreter gets it after half a millisecond, not five: eight clients' accepts
-        # a second rise by a fifth, and a permit is never stuck behind a page being rendered.
-        sys.setswitchinterval(0.0005)
         self._writer.start()
         self._radio.start()
         self._http.start()
