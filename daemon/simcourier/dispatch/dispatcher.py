@@ -182,7 +182,8 @@ class Dispatcher:
     def _modem_changed(self, fact: ModemChanged) -> None:
         snapshot = fact.snapshot
         before = self.fleet.snapshot(snapshot.name)
-        if snapshot.state in _NEEDS_SOMEBODY and (before is None or _standing(before) != _standing(snapshot)):
+        is_new = before is None or _standing(before) != _standing(snapshot)
+        if is_new and snapshot.state in _NEEDS_SOMEBODY and self._claiming:
             self._log.warning(
                 "modem can't send", modem=snapshot.name, state=str(snapshot.state), reason=snapshot.reason
             )
