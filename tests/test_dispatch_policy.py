@@ -11,7 +11,7 @@ from simcourier.outbox.message import OnUnknown, Waiting
 from simcourier.sms.causes import Verdict
 
 MESSAGE = Waiting(1, "msg_1", 0, "+447700900001", b"", 1, 0, 300_000, OnUnknown.RESEND, None)
-IDLE = [Candidate("a", last_used=3), Candidate("b", last_used=1), Candidate("c", failures=1)]
+IDLE = [Candidate("a", last_used=3), Candidate("b", last_used=1), Candidate("c", failures=3)]
 
 
 def test_the_modem_that_rested_longest_takes_it() -> None:
@@ -20,6 +20,10 @@ def test_the_modem_that_rested_longest_takes_it() -> None:
 
 def test_a_modem_that_fails_is_taken_last() -> None:
     assert choose(MESSAGE, [IDLE[0], IDLE[2]], {"a", "c"}) == "a"
+
+
+def test_a_modem_that_has_just_recovered_gets_its_chance() -> None:
+    assert choose(MESSAGE, [IDLE[0], Candidate("c", failures=1, last_used=0)], {"a", "c"}) == "c"
 
 
 def test_a_pinned_message_takes_its_modem_or_waits() -> None:

@@ -12,6 +12,10 @@ BACKOFF_MS = (2_000, 4_000, 8_000, 16_000, 30_000)
 """How long a refused message waits before its next try, by refusals so far."""
 
 
+FAILURES_TO_REST = 3
+"""Recoveries without a finished submit after which a modem is taken only where no other is idle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A modem that could take a message now; `last_used` is monotonic seconds."""
@@ -22,9 +26,12 @@ class Candidate:
     last_used: float = 0.0
 
     @property
-    def preference(self) -> tuple[int, float]:
-        """Healthy ones first, then the one that rested longest."""
-        return self.failures, self.last_used
+    def preference(self) -> tuple[bool, float]:
+        """The one that rested longest; those that fail again and again after all others.
+
+        A modem that has just recovered rested longest: its next message shows soon whether it is well.
+        """
+        return self.failures >= FAILURES_TO_REST, self.last_used
 
 
 def choose(message: Waiting, idle: Collection[Candidate], operational: Collection[str]) -> str | None:
