@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dispatch_bench import Box
 
-# A shell that starts us in the background has us ignore these two, and so would the programs that tests press Ctrl-C at.
+# A shell that starts us in the background has us ignore these two; then so would the programs that tests stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
