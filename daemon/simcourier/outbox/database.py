@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import ConfigError, UnavailableError
@@ -138,9 +138,3 @@ def checkpoint(engine: Engine, mode: str = "PASSIVE") -> tuple[int, int, int]:
         finally:
             connection.execute(text(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}"))
     return int(row[0]), int(row[1]), int(row[2])
-
-
-def quick_check(engine: Engine) -> bool:
-    """Can the database be read at all? For the health endpoint."""
-    with engine.connect() as connection:
-        return connection.execute(select(1)).scalar() == 1
