@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, text, update
 
 from bench.load import phone
+from simcourier.config import Storage
 from simcourier.outbox import database, schema
 from simcourier.outbox.message import MessageClass, OnUnknown, Status
-from simcourier.outbox.seal import Sealer, load_key
+from simcourier.outbox.seal import Sealer, open_sealer
 
 BATCH = 5000
 PARKED = "parked"
@@ -26,7 +27,7 @@ _SIMS = 64
 def seed(storage: Path, old: int, queued: int, advance: Callable[[], None]) -> None:
     """Write `old` delivered messages of the last sixty days and `queued` waiting ones pinned to `PARKED`."""
     engine = database.open_engine(storage)
-    sealer = Sealer(load_key(storage / "body.key"))
+    sealer = open_sealer(Storage(directory=str(storage)))
     with engine.connect() as connection:
         # Durability is not wanted while the past is made up; the daemon's own connections set their own.
         connection.exec_driver_sql("PRAGMA synchronous=OFF")

@@ -57,7 +57,13 @@ class Radio:
 class Box:
     """One start of the daemon on a directory; `Box(same directory)` after `crash()` is the next start."""
 
-    def __init__(self, directory: Path, settings: Sending | None = None, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Sending | None = None,
+        now: float = 0.0,
+        sandbox_ports: tuple[str, ...] = (),
+    ) -> None:
         self.directory = directory
         self.settings = settings or Sending()
         self.now = now
@@ -71,7 +77,10 @@ class Box:
         self.system_ms = self.wall_ms
         clock = Clock(lambda: self.now, lambda: self.system_ms())  # noqa: PLW0108 - tests replace it
         self.sealer = Sealer(b"k" * 32)
-        self.dispatcher = Dispatcher(self.writer, self.sealer, self.metrics, self.settings, clock, lease)
+        self.sandbox_ports = sandbox_ports
+        self.dispatcher = Dispatcher(
+            self.writer, self.sealer, self.metrics, self.settings, clock, lease, sandbox_ports
+        )
         self.dispatcher.connect(self.radio)
         self.writer.before_commit = self.dispatcher.pump
         with self.engine.connect() as connection:
@@ -95,10 +104,13 @@ class Box:
         self.connection.close()
         self.engine.dispose()
 
-    def crash(self) -> Box:
-        """End without a word and start again on the same directory."""
+    def crash(self, sandbox_ports: tuple[str, ...] | None = None) -> Box:
+        """End without a word and start again on the same directory, also with another configuration."""
         self.close()
-        return Box(self.directory, self.settings, self.now)
+        ports = self.sandbox_ports if sandbox_ports is None else sandbox_ports
+        again = Box(self.directory, self.settings, self.now, ports)
+        again._ids = self._ids
+        return again
 
     def tell(self, *facts: Fact) -> None:
         for fact in facts:
@@ -119,6 +131,7 @@ class Box:
         modem: str | None = None,
         supersedes: str | None = None,
         segments: int = 1,
+        sandbox: bool = False,
     ) -> str:
         message_id = f"msg_{next(self._ids):022d}"
         now_ms = self.wall_ms()
@@ -135,6 +148,7 @@ class Box:
             on_unknown=on_unknown,
             supersede_key=supersedes,
             modem=modem,
+            sandbox=sandbox,
         )
 
         def work(connection: object) -> tuple[Waiting, list[tuple[int, int]]]:

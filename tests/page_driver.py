@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
-from waitress.server import create_server
 from web_fixtures import WebBox
 
-from simcourier_web.channel import Channel
+from simcourier_web.server import Server, serve
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 needs_chromium = pytest.mark.skipif(
@@ -35,32 +35,25 @@ _OPTIONS = (
 
 
 @contextmanager
-def served(box: WebBox, *, port: int = 0, **settings: Any) -> Iterator[str]:
-    """Serve the box as the daemon does; gives its address."""
-    limit = box.config.http.max_body_bytes
-    server = create_server(
-        box.app,
-        host="127.0.0.1",
-        port=port,
-        threads=4,
-        connection_limit=box.config.http.connection_limit,
-        asyncore_use_poll=True,
-        max_request_body_size=4 * limit,
-        max_request_header_size=box.config.http.max_header_bytes,
-        ident=None,
-        clear_untrusted_proxy_headers=False,
-        **settings,
-    )
-    server.channel_class = Channel
+def serving(box: WebBox, *, port: int = 0, **settings: Any) -> Iterator[Server]:
+    """Serve the box as the daemon does. Settings are those of `[http]`."""
+    server = serve(box.app, msgspec.structs.replace(box.config.http, **settings), port)
     thread = threading.Thread(target=server.run, name="http", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}/"
+        yield server
     finally:
         server.close()
         for channel in list(server.active_channels.values()):
             channel.close()
-        thread.join(5)
+        thread.join(10)
+
+
+@contextmanager
+def served(box: WebBox, *, port: int = 0, **settings: Any) -> Iterator[str]:
+    """The same; gives its address."""
+    with serving(box, port=port, **settings) as server:
+        yield f"http://127.0.0.1:{server.port}/"
 
 
 @contextmanager

@@ -81,7 +81,8 @@ def test_a_port_that_another_program_uses(taken_port: int, tmp_path: Path) -> No
 
 def test_an_address_that_this_machine_does_not_have_yet(tmp_path: Path) -> None:
     path = write_config(tmp_path, free_port())
-    path.write_text(path.read_text().replace("127.0.0.1", "192.0.2.7"))
+    elsewhere = path.read_text().replace("127.0.0.1", "192.0.2.7")
+    path.write_text(elsewhere.replace("[http]", "[http]\nplain_http_is_protected = true"))
     said = sentence_of("run", "--config", path, code=EX_TEMPFAIL)
     assert "this machine does not have this address (yet)" in said
 

@@ -38,6 +38,20 @@ def test_an_ipv6_address_loses_its_brackets() -> None:
     assert parse(b'[http]\nlisten = "[::1]:80"', "x").http.address == ("::1", 80)
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "[::]", "192.168.7.2", "[fd00::1]", "8.8.8.8"])  # noqa: S104 - it is refused
+def test_c18_plain_http_beyond_this_machine_needs_the_admins_word(address: str) -> None:
+    open_to_all = f'[http]\nlisten = "{address}:8080"\n'
+    with pytest.raises(ConfigError, match=r"http\.listen: .* TLS proxy .*systemd/README\.md"):
+        parse(open_to_all.encode(), "x.toml")
+    protected = parse((open_to_all + "plain_http_is_protected = true\n").encode(), "x.toml")
+    assert protected.http.listen == f"{address}:8080"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "[::1]"])
+def test_c18_plain_http_on_this_machine_needs_nothing(address: str) -> None:
+    assert parse(f'[http]\nlisten = "{address}:8080"\n'.encode(), "x.toml").http.listen == f"{address}:8080"
+
+
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
@@ -49,6 +63,8 @@ def test_an_ipv6_address_loses_its_brackets() -> None:
         ('[http]\nlisten = "8080"\n', "x.toml: http.listen: write an address and a port"),
         ('[http]\nlisten = "localhost:8080"\n', "x.toml: http.listen: 'localhost' is not an IP address"),
         ('[http]\nlisten = "127.0.0.1:99999"\n', "x.toml: http.listen: write an address and a port"),
+        ('[http]\nlisten = "0.0.0.0:8080"\n', "set http.plain_http_is_protected = true"),
+        ('[http]\nallowed_hosts = ["https://box"]\n', "x.toml: http.allowed_hosts: write names as clients"),
         ('[[modems]]\nname = "a"\n', "x.toml: modems[0]: needs the setting `port`"),
         ('[[modems]]\nport = "a"\n[[modems]]\nport = "a"\n', "x.toml: modems: two entries have the port 'a'"),
         (

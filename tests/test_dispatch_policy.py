@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simcourier.dispatch.policy import Candidate, after_refusal, choose
 from simcourier.outbox.message import OnUnknown, Waiting
@@ -69,3 +71,39 @@ def test_the_pause_before_the_same_modem_grows() -> None:
 def test_only_care_asks_for_care() -> None:
     asked = {verdict for verdict in Verdict if after_refusal(MESSAGE, verdict, 5, alone=False).care}
     assert asked == {Verdict.CARE}
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+
+
+@given(
+    st.lists(st.tuples(names, st.booleans(), st.integers(0, 5)), max_size=6),
+    st.booleans(),
+    st.none() | names,
+    st.none() | names,
+    st.frozensets(names),
+    st.sets(names),
+)
+def test_a_message_and_a_modem_of_which_only_one_is_of_the_sandbox_never_meet(
+    modems: list[tuple[str, bool, int]],
+    sandbox: bool,
+    pinned: str | None,
+    prefer: str | None,
+    avoid: frozenset[str],
+    operational: set[str],
+) -> None:
+    idle = [Candidate(name, last_used=used, sandbox=side) for name, side, used in modems]
+    message = replace(MESSAGE, sandbox=sandbox, modem=pinned, prefer=prefer, avoid=avoid)
+    chosen = choose(message, idle, operational)
+    assert chosen is None or (chosen, sandbox) in {(modem.modem, modem.sandbox) for modem in idle}
+
+
+def test_a_message_waits_where_the_only_idle_modem_is_of_the_other_side() -> None:
+    virtual = Candidate("v", sandbox=True)
+    assert choose(MESSAGE, [virtual], {"a"}) is None
+    assert choose(MESSAGE, [virtual], {}) is None
+    assert choose(replace(MESSAGE, modem="v"), [virtual], {"v"}) is None
+    tried = replace(MESSAGE, sandbox=True)
+    assert choose(tried, IDLE, {"v"}) is None
+    assert choose(tried, [*IDLE, virtual], {"v"}) == "v"
+    assert choose(replace(tried, modem="a"), [*IDLE, virtual], {"v"}) is None

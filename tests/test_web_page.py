@@ -110,7 +110,7 @@ def test_a_locked_sim_is_told_in_words(web: WebBox) -> None:
 
 def test_a_paused_modem_is_shown_as_paused(web: WebBox) -> None:
     web.modem()
-    web.service.pause_modem("modem-1", paused=True)
+    web.service.modems.pause("modem-1", paused=True)
     assert "Paused" in page(web).words
 
 

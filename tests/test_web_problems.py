@@ -76,7 +76,7 @@ def test_the_statuses_are_those_of_the_documented_table() -> None:
         ("GET", "/nowhere", 404, "not-found"),
         ("GET", f"/v1/messages/{PHONE}", 401, "unauthorized"),
         ("GET", "/v1/messages/", 404, "not-found"),
-        ("GET", "//v1/messages", 404, "not-found"),
+        ("GET", "/v1//messages", 404, "not-found"),
         ("DELETE", "/v1/messages", 405, "method-not-allowed"),
         ("OPTIONS", "/v1/messages", 405, "method-not-allowed"),
         ("POST", "/readyz", 405, "method-not-allowed"),
@@ -89,7 +89,7 @@ def test_an_error_is_a_problem_document(web: WebBox, method: str, path: str, sta
     assert answer.status_code == status
     assert answer.content_type == "application/problem+json"
     body = answer.json
-    assert set(body) == MEMBERS
+    assert set(body) - {"retry_after"} == MEMBERS
     assert (body["type"], body["status"], body["code"]) == (f"/problems/{code}", status, code)
     assert body["instance"] == answer.headers["X-Request-Id"]
     assert body["detail"].endswith(".")
@@ -119,7 +119,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_its_id(
     def broken(*_arguments: object) -> None:
         raise ValueError(f"parameters: {PHONE} {TEXT}")
 
-    monkeypatch.setattr(web.service, "send", broken)
+    monkeypatch.setattr(web.service.messages, "send", broken)
     answer = web.send(key)
     assert (answer.status_code, answer.json["code"]) == (500, "internal-error")
     logged = "".join(capsys.readouterr())
@@ -136,7 +136,7 @@ def test_a_code_without_a_status_is_a_fault_of_ours(
     def invented(*_arguments: object) -> None:
         raise RequestError("no-such-code", "Nobody has decided what this is.")
 
-    monkeypatch.setattr(web.service, "modems", invented)
+    monkeypatch.setattr(web.service.modems, "all", invented)
     answer = web.get("/v1/modems", web.key("status:read"))
     assert (answer.status_code, answer.json["code"]) == (500, "internal-error")
     assert "Nobody has decided what this is." in "".join(capsys.readouterr())

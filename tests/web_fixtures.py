@@ -14,9 +14,10 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from simcourier.at.trace import TraceLine
-from simcourier.config import Config, Http, Sending, Storage
+from simcourier.config import Config, Http, Modem, Sending, Storage, Webhooks
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
+from simcourier.hooks.hooks import Hooks
 from simcourier.metrics import Metrics
 from simcourier.modem.facts import (
     Fact,
@@ -31,9 +32,10 @@ from simcourier.modem.facts import (
     SubmitEnded,
 )
 from simcourier.outbox import database
+from simcourier.outbox.audit import Audit
 from simcourier.outbox.seal import Sealer
 from simcourier.outbox.writer import Writer
-from simcourier.service import Service
+from simcourier.service import Service, Tools
 from simcourier.sms.report import StatusReport
 from simcourier_web.application import create_application
 
@@ -76,9 +78,21 @@ class Radio:
 class WebBox:
     """One running box; time stands still until `pass_time`."""
 
-    def __init__(self, directory: Path, *, http: Http | None = None, sending: Sending | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        http: Http | None = None,
+        sending: Sending | None = None,
+        webhooks: Webhooks | None = None,
+        modems: tuple[Modem, ...] = (),
+    ) -> None:
         self.config = Config(
-            http=http or Http(), storage=Storage(directory=str(directory)), sending=sending or Sending()
+            http=http or Http(),
+            storage=Storage(directory=str(directory)),
+            sending=sending or Sending(),
+            webhooks=webhooks or Webhooks(),
+            modems=modems,
         )
         self.now = 1000.0
         self.engine = database.open_engine(directory)
@@ -88,19 +102,36 @@ class WebBox:
         self.radio = Radio()
         clock = Clock(lambda: self.now, self.wall_ms)
         sealer = Sealer(b"k" * 32)
-        self.writer = Writer(self.engine)
-        self.dispatcher = Dispatcher(self.writer, sealer, self.metrics, self.config.sending, clock, lease)
+        self.writer = Writer(self.engine, on_commit=lambda: self.hooks.wake())  # noqa: PLW0108 - made below
+        audit = Audit(sealer.audit_key)
+        self.hooks = Hooks(
+            self.engine,
+            self.writer,
+            sealer,
+            audit,
+            self.metrics,
+            self.config.webhooks,
+            clock.wall_ms,
+            frozenset({self.config.http.address[1]}),
+        )
+        self.dispatcher = Dispatcher(
+            self.writer, sealer, self.metrics, self.config.sending, clock, lease, self.config.sandbox_ports
+        )
         self.dispatcher.connect(self.radio)
         self.writer.before_commit = self.dispatcher.pump
         self.service = Service(
-            self.config,
-            self.engine,
-            self.writer,
-            self.dispatcher,
-            self.radio,  # type: ignore[arg-type] # what the service asks of a radio, without a thread
-            sealer,
-            self.metrics,
-            clock,
+            Tools(
+                self.config,
+                self.engine,
+                self.writer,
+                self.dispatcher,
+                self.radio,  # type: ignore[arg-type] # what the service asks of a radio, without a thread
+                sealer,
+                self.metrics,
+                clock,
+                audit,
+                self.hooks,
+            ),
             "local-secret",
         )
         self.writer.start()
@@ -118,7 +149,7 @@ class WebBox:
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
-        self.service.beat()
+        self.service.box.beat()
         self.writer.call(self.dispatcher.expire_due)
         self.settle()
 
@@ -131,7 +162,7 @@ class WebBox:
 
     def key(self, *scopes: str) -> str:
         """A new key with these scopes, as a caller writes it."""
-        key, secret = self.service.create_key(f"key {next(self._names)}", frozenset(scopes))
+        key, secret = self.service.clients.create(f"key {next(self._names)}", frozenset(scopes))
         return f"sck_{key.id}_{secret}"
 
     def call(self, method: str, path: str, key: str | None = None, **given: Any) -> TestResponse:

@@ -15,25 +15,28 @@ from typing import Any
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.engine import Connection
-from waitress.server import create_server
 
 from simcourier import log
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.errors import UnavailableError
+from simcourier.hooks.hooks import Hooks
 from simcourier.metrics import Metrics
-from simcourier.outbox import access, database, recovery, reports, store
-from simcourier.outbox.seal import Sealer, load_key
+from simcourier.outbox import access, database, hooks, recovery, reports, store
+from simcourier.outbox.audit import Audit
+from simcourier.outbox.seal import open_sealer
 from simcourier.outbox.writer import Writer
 from simcourier.radio.loop import Radio
 from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
-from simcourier.service import LOCAL_KEY_FILE, Service
+from simcourier.service import LOCAL_KEY_FILE, Service, Tools
 
 DAY_MS = 24 * 3600 * 1000
 AWAIT_REPORT_MS = 3 * DAY_MS
 """After this long no delivery report is expected any more."""
 IDEMPOTENCY_MS = DAY_MS
+HOOKS_DRAIN_S = 3.0
+"""Seconds that a stop waits for applications that are being told something; it is told again at the next start."""
 
 
 def system_ms() -> int:
@@ -53,11 +56,24 @@ class App:
         self._lock = database.DirectoryLock(directory)
         self._engine = database.open_engine(directory)
         self.metrics = Metrics()
-        sealer = Sealer(load_key(config.storage.key_path))
+        sealer = open_sealer(config.storage)
         clock = self._clock = Clock(time.monotonic, system_ms)
         lease = self._recover()
-        self._writer = Writer(self._engine, on_commit=self.metrics.commits.inc)
-        self._dispatcher = Dispatcher(self._writer, sealer, self.metrics, config.sending, clock, lease)
+        self._writer = Writer(self._engine, on_commit=self._committed)
+        audit = Audit(sealer.audit_key)
+        self._hooks = Hooks(
+            self._engine,
+            self._writer,
+            sealer,
+            audit,
+            self.metrics,
+            config.webhooks,
+            clock.wall_ms,
+            frozenset({config.http.address[1]}),
+        )
+        self._dispatcher = Dispatcher(
+            self._writer, sealer, self.metrics, config.sending, clock, lease, config.sandbox_ports
+        )
         discovery = DiscoverySpec(config.discovery.ports) if config.discovery.enabled else None
         # Facts hop from the radio's thread to the writer's, where every decision is made.
         self._radio = Radio(
@@ -71,17 +87,21 @@ class App:
         self._writer.wake_in = self._dispatcher.wake_in
         local_secret = secrets.token_hex(32)
         self.service = Service(
-            config,
-            self._engine,
-            self._writer,
-            self._dispatcher,
-            self._radio,
-            sealer,
-            self.metrics,
-            clock,
+            Tools(
+                config,
+                self._engine,
+                self._writer,
+                self._dispatcher,
+                self._radio,
+                sealer,
+                self.metrics,
+                clock,
+                audit,
+                self._hooks,
+            ),
             local_secret,
         )
-        self._writer.beat = self.service.beat
+        self._writer.beat = self.service.box.beat
         self._local_key = directory / LOCAL_KEY_FILE
         _write_private(self._local_key, f"sck_local_{local_secret}\n")
         with self._engine.connect() as connection:
@@ -89,6 +109,10 @@ class App:
         self._server = self._bind()
         self._http = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._ticks = self._schedule()
+
+    def _committed(self) -> None:
+        self.metrics.commits.inc()
+        self._hooks.wake()
 
     def _recover(self) -> int:
         now_ms = self._clock.wall_ms()
@@ -104,32 +128,14 @@ class App:
     def _bind(self) -> Any:
         # Imported here: the page and the API know the service, the service does not know them.
         from simcourier_web.application import create_application
-        from simcourier_web.channel import Channel
+        from simcourier_web.server import serve
 
         http = self.config.http
-        host, port = http.address
         logging.getLogger("waitress").setLevel(logging.ERROR)
         try:
-            server = create_server(
-                create_application(self.service),
-                host=host,
-                port=port,
-                threads=http.threads,
-                connection_limit=http.connection_limit,
-                # select() ends at descriptor 1023, which 256 modems and some browsers reach.
-                asyncore_use_poll=True,
-                # The application refuses longer bodies with a whole answer; beyond this waitress hangs up.
-                max_request_body_size=4 * http.max_body_bytes,
-                max_request_header_size=http.max_header_bytes,
-                channel_timeout=15,
-                cleanup_interval=5,
-                ident=None,
-                clear_untrusted_proxy_headers=False,
-            )
+            return serve(create_application(self.service), http)
         except OSError as error:
             raise UnavailableError(f"http.listen {http.listen}: {_why_not_bound(error)}") from None
-        server.channel_class = Channel
-        return server
 
     def _schedule(self) -> BackgroundScheduler:
         # The jobs only post work to other threads, so they may run in the scheduler's own.
@@ -144,9 +150,14 @@ class App:
         every(ticks.expiry, lambda: self._writer.call(self._dispatcher.expire_due))
         every(ticks.signal, self._radio.poll)
         every(ticks.checkpoint, self._checkpoint)
-        every(ticks.checkpoint, self.service.measure_disk)
+        every(ticks.checkpoint, self.service.room.measure_disk)
         every(ticks.wipe, lambda: self._writer.call(self._wipe))
+        every(ticks.wipe, self.service.secrets.tick)
+        every(ticks.wipe, self.service.audit.keep_head)
         every(ticks.retention, lambda: self._writer.call(self._retire))
+        every(ticks.retention, self.service.privacy.tick)
+        every(ticks.retention, self.service.audit.prune)
+        every(ticks.retention, self.service.limits.tick)
         return scheduler
 
     def _checkpoint(self) -> None:
@@ -173,6 +184,8 @@ class App:
         self._in_batches(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
         self._in_batches(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
         self._post(reports.drop_unmatched)
+        told_before_ms = now_ms - self.config.webhooks.retention_days * DAY_MS
+        self._in_batches(lambda c: hooks.retire(c, told_before_ms))
         self._retire_behind(0, before_ms)
 
     def _in_batches(self, work: Callable[[Connection], int]) -> None:
@@ -190,7 +203,12 @@ class App:
             if looked_at >= store.BATCH:
                 self._writer.call(lambda: self._retire_behind(last, before_ms))
 
-        self._writer.submit(lambda c: store.retire(c, before_ms, place), done, self._duty_failed)
+        def work(connection: Connection) -> tuple[int, int]:
+            found = store.retire(connection, before_ms, place)
+            hooks.rewind(connection)
+            return found
+
+        self._writer.submit(work, done, self._duty_failed)
 
     def _post(self, work: Callable[..., object]) -> None:
         self._writer.submit(work, lambda _result: None, self._duty_failed)
@@ -205,20 +223,24 @@ class App:
 
     def start(self) -> None:
         """Start writing, then the modems, then HTTP, then the ticks."""
+        self.service.audit.keep_head()
         self._writer.start()
         self._radio.start()
+        self._hooks.start()
         self._http.start()
         self._ticks.start()
         self._log.info("simcourier runs", url=self.url, storage=str(self.config.storage.path))
 
     def stop(self) -> None:
         """Accept and claim no more, let the submits in flight finish, write everything, close."""
-        self.service.close()
+        self.service.room.close()
         self._ticks.shutdown(wait=True)
         self._server.close()
         self._dispatcher.stop_claiming()
         self._radio.stop(self.config.sending.drain)
+        self._hooks.stop(HOOKS_DRAIN_S)
         self._writer.stop(10)
+        self.service.audit.keep_head()
         database.checkpoint(self._engine, "TRUNCATE")
         self._engine.dispose()
         self._local_key.unlink(missing_ok=True)

@@ -23,8 +23,16 @@ class Http(Struct, forbid_unknown_fields=True, frozen=True):
     listen: str = "127.0.0.1:8080"
     threads: Annotated[int, Meta(ge=1, le=32)] = 5
     connection_limit: Annotated[int, Meta(ge=8, le=10_000)] = 400
+    connections_per_address: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    """Connections of one address that wait; one more, and the oldest of them is closed."""
+    client_patience: Annotated[float, Meta(ge=0.5, le=300)] = 15.0
+    """Seconds that a request may take to arrive whole, an answer to be taken, a connection to say nothing."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_048_576)] = 16_384
     max_header_bytes: Annotated[int, Meta(ge=1024, le=262_144)] = 16_384
+    allowed_hosts: tuple[Annotated[str, Meta(min_length=1, max_length=255)], ...] = ()
+    """Names by which clients may call this box, beside localhost and the address it listens on."""
+    plain_http_is_protected: bool = False
+    """The admin's word that what listens beyond this machine is behind TLS or on a wire of its own."""
     open_page_on_loopback: bool = True
     """Show the masked status page and /metrics without a key to browsers on this very machine."""
 
@@ -70,6 +78,8 @@ class Modem(Struct, forbid_unknown_fields=True, frozen=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")] | None = None
     pin_file: str | None = None
     baudrate: Annotated[int, Meta(ge=1200, le=4_000_000)] = 115_200
+    sandbox: bool = False
+    """A virtual modem for what sandbox keys send: that goes to no other modem, and nothing else to this one."""
 
 
 class Sending(Struct, forbid_unknown_fields=True, frozen=True):
@@ -88,6 +98,126 @@ class Sending(Struct, forbid_unknown_fields=True, frozen=True):
     """Seconds that the answer to a Ctrl-Z may take; at most a quarter of the message's life, but 15 at least."""
     drain: Annotated[float, Meta(ge=0, le=60)] = 60.0
     """Seconds that a stop waits for the submits in flight."""
+
+
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+Bound = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class Quota(Struct, forbid_unknown_fields=True, frozen=True):
+    """How often something may be sent; 0 means without a bound. What repeats is counted over all clients."""
+
+    number_gap: Seconds = 30
+    """Seconds between two codes for a number; doubles with each, up to `number_gap_max`."""
+    number_gap_max: Seconds = 300
+    number_10_minutes: Bound = 3
+    number_hour: Bound = 5
+    number_day: Bound = 10
+    prefix_hour: Bound = 20
+    """For all numbers that differ in the last four digits only."""
+    country_hour: Bound = 200
+    client_hour: Bound = 600
+    client_second: Bound = 20
+    """Requests a client may make in a second."""
+
+
+class Limits(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[limits]`: `[limits.verifications]`, `[limits.messages]`, and what holds for the whole box.
+
+    A stranger can make an application start verifications, so those have limits by default. What an application
+    writes itself is in its own hands: there every bound is 0 until an admin sets one.
+    """
+
+    verifications: Quota = field(default_factory=Quota)
+    messages: Quota = field(
+        default_factory=lambda: Quota(
+            number_gap=0,
+            number_10_minutes=0,
+            number_hour=0,
+            number_day=0,
+            prefix_hour=0,
+            country_hour=0,
+            client_hour=0,
+            client_second=0,
+        )
+    )
+    box_segments_day: Bound = 0
+    """The daily budget: segments that leave this box between two midnights (UTC), of whatever kind."""
+    budget_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 80
+    conversion_sample: Annotated[int, Meta(ge=5, le=10_000)] = 20
+    """Codes to a prefix or country from which their confirmed share is judged: those of the last hour that can't be
+    confirmed any more, or the last so many of a day where these were fewer."""
+    conversion_alarm_percent: Annotated[int, Meta(ge=0, le=100)] = 20
+    conversion_block_percent: Annotated[int, Meta(ge=0, le=100)] = 5
+    """A prefix of which a smaller share is confirmed is blocked for `conversion_block`; 0: never."""
+    conversion_block: Seconds = 3600
+    conversion_block_countries: bool = False
+    """Block a whole country for its share as well; without this it is told only (`prefix.alarm`)."""
+
+
+Region = Annotated[str, Meta(pattern=r"\A(own|any|[A-Z]{2})\Z")]
+Prefix = Annotated[str, Meta(pattern=r"\A(\+[1-9][0-9]{0,14}|[0-9]{3,6})\Z")]
+
+
+class Destinations(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[destinations]`: where this box sends to.
+
+    Countries are ISO 3166 codes ("GB"); "own" stands for the countries of the box's SIMs, "any" for all. Premium
+    and satellite numbers are refused in every case. Short codes ("60123") get messages only, where "any" or the
+    code itself is listed.
+    """
+
+    verifications: tuple[Region, ...] = ("own",)
+    messages: tuple[Region, ...] = ("any",)
+    allowed_prefixes: tuple[Prefix, ...] = ()
+    """Prefixes such as "+44770" that are allowed whatever their country, also for codes to fixed lines."""
+    denied_prefixes: tuple[Prefix, ...] = ()
+
+
+class Verifications(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[verifications]`: codes made and checked here. The bounds can be made stricter, never weaker than the norms."""
+
+    app_name: Annotated[str, Meta(max_length=20)] = ""
+    """Stands for {app} in a template where the request names none."""
+    default_locale: str = "en"
+    template_files: tuple[str, ...] = ()
+    default_ttl: Annotated[int, Meta(ge=60, le=600)] = 300
+    max_sends: Annotated[int, Meta(ge=1, le=5)] = 3
+    """Codes sent within one verification, the first included."""
+    failures_to_delay: Annotated[int, Meta(ge=1, le=20)] = 5
+    """Wrong codes in a row under one binding after which the next check has to wait; again at each multiple."""
+    failures_to_delay_all: Annotated[int, Meta(ge=1, le=100)] = 50
+    """The same for all bindings of a number together, so that one of them can't lock out the others at once."""
+    delay_first: Annotated[int, Meta(ge=30, le=3600)] = 30
+    delay_max: Annotated[int, Meta(ge=30, le=86_400)] = 3600
+    failures_to_lock: Annotated[int, Meta(ge=5, le=100)] = 100
+    failures_hour: Annotated[int, Meta(ge=5, le=100)] = 100
+    replace_on_phone: bool = False
+    """Send a repeated code so that it replaces the one before it on the phone (TP-PID 0x41), by the same SIM."""
+
+
+class Privacy(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[privacy]`: how long numbers stay readable, and how long the audit is kept."""
+
+    number_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    """After this long a number is kept as a keyed hash and a mask only."""
+    audit_days: Annotated[int, Meta(ge=30, le=3650)] = 400
+
+
+class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[webhooks]`: where this box may tell applications what happened, and how patient it is with them."""
+
+    allowed_targets: tuple[str, ...] = ()
+    """`https://host:port`, host names and networks; none: no endpoint can be registered."""
+    ca_file: str = ""
+    """Certificates (PEM) that the endpoints' are checked against; empty: those of the system."""
+    timeout: Annotated[float, Meta(ge=1, le=30)] = 10.0
+    """Seconds for one try, all in all."""
+    max_endpoints: Annotated[int, Meta(ge=1, le=32)] = 32
+    max_pending: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
+    """Events that may wait for one endpoint; beyond that the oldest are dropped."""
+    retention_days: Annotated[int, Meta(ge=1, le=90)] = 7
+    """How long the log of deliveries is kept."""
 
 
 class Log(Struct, forbid_unknown_fields=True, frozen=True):
@@ -115,8 +245,18 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     discovery: Discovery = field(default_factory=Discovery)
     modems: tuple[Modem, ...] = ()
     sending: Sending = field(default_factory=Sending)
+    limits: Limits = field(default_factory=Limits)
+    destinations: Destinations = field(default_factory=Destinations)
+    verifications: Verifications = field(default_factory=Verifications)
+    privacy: Privacy = field(default_factory=Privacy)
     ticks: Ticks = field(default_factory=Ticks)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     log: Log = field(default_factory=Log)
+
+    @property
+    def sandbox_ports(self) -> tuple[str, ...]:
+        """The ports (or globs of ports) of the sandbox's modems."""
+        return tuple(modem.port for modem in self.modems if modem.sandbox)
 
 
 def load(path: Path) -> Config:
@@ -142,8 +282,11 @@ def parse(raw: bytes, source: str) -> Config:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: is not TOML: {error}") from None
     _check_listen(config.http.listen, source)
+    _check_protection(config.http, source)
+    _check_hosts(config.http.allowed_hosts, source)
     _check_paths(config.storage, source)
     _check_modems(config.modems, source)
+    _check_regions(config.destinations, source)
     return config
 
 
@@ -158,6 +301,10 @@ _KINDS = {
 _FORMS = {
     "name": "may hold letters, digits, '.', '_' and '-' only, at most 64 of them",
     "level": 'must be "debug", "info", "warning" or "error"',
+    "verifications": 'write "own", "any", or a country by its two capital letters, such as "GB"',
+    "messages": 'write "own", "any", or a country by its two capital letters, such as "GB"',
+    "allowed_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
+    "denied_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
 }
 
 
@@ -170,7 +317,7 @@ def _in_words(message: str) -> str:
     text = text.replace("Object contains unknown field", "there is no setting called")
     text = text.replace("Object missing required field", "needs the setting")
     if "matching regex" in text:
-        text = _FORMS.get(place.rpartition(".")[2], text)
+        text = _FORMS.get(re.sub(r"\[[0-9]+\]\Z", "", place.rpartition(".")[2]), text)
     return f"{place}: {text}" if place else text
 
 
@@ -186,10 +333,38 @@ def _check_listen(listen: str, source: str) -> None:
         ) from None
 
 
+def _check_protection(http: Http, source: str) -> None:
+    address = ipaddress.ip_address(http.address[0])
+    if address.is_loopback or http.plain_http_is_protected:
+        return
+    raise ConfigError(
+        f"{source}: http.listen: {http.listen} is open to the network, and what is sent there can be read: keys, "
+        "numbers and codes. Keep 127.0.0.1 and let a TLS proxy on this machine listen for the network "
+        "(systemd/README.md has examples), or set http.plain_http_is_protected = true where a proxy or a wire of "
+        "its own protects it"
+    )
+
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z_-][0-9A-Za-z._-]*)(:[0-9]{1,5})?")
+
+
+def _check_hosts(hosts: tuple[str, ...], source: str) -> None:
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(
+                f"{source}: http.allowed_hosts: write names as clients call them, such as "
+                '"sms.example.com", with :port only where it is not the one of http.listen'
+            )
+
+
 def _check_paths(storage: Storage, source: str) -> None:
     for name, value in (("directory", storage.directory), ("key_file", storage.key_file or "/")):
         if not Path(value).is_absolute():
             raise ConfigError(f"{source}: storage.{name}: write a whole path, from / on")
+
+
+# Pseudo terminals are the only modems in /dev with no SIM behind them.
+_IS_DEVICE = re.compile(r"/+dev/+(?!pts/)")
 
 
 def _check_modems(modems: tuple[Modem, ...], source: str) -> None:
@@ -203,6 +378,25 @@ def _check_modems(modems: tuple[Modem, ...], source: str) -> None:
                 )
             if value is not None:
                 seen.add(value)
+    for modem in modems:
+        if modem.sandbox and (not modem.port.startswith("/") or _IS_DEVICE.match(modem.port)):
+            raise ConfigError(
+                f"{source}: modems: port {modem.port!r} can't be for the sandbox: write the whole path of a port "
+                "that `simcourier virtual` makes, or take sandbox = true away"
+            )
+
+
+def _check_regions(destinations: Destinations, source: str) -> None:
+    named = {*destinations.verifications, *destinations.messages} - {"own", "any"}
+    if not named:
+        return
+    # The tables of numbers take a while to import, and most configurations name no country.
+    from phonenumbers import SUPPORTED_REGIONS
+
+    unknown = sorted(named - SUPPORTED_REGIONS)
+    if unknown:
+        hint = "; Great Britain is GB" if unknown[0] == "UK" else ""
+        raise ConfigError(f"{source}: destinations: there is no country {unknown[0]!r} in ISO 3166{hint}")
 
 
 def read_pin(modem: Modem, source: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class SimcourierError(Exception):
     """Base of every error that simcourier raises on purpose."""
@@ -12,13 +14,21 @@ class RequestError(SimcourierError):
 
     `code` is the stable word of the HTTP surface (`invalid-number`, `too-long`, ...), `detail` one clear
     sentence that never repeats the caller's number, text or code, `pointer` the JSON pointer of the field
-    (`/to`) when one field is to blame, `retry_after_s` whole seconds when waiting would help.
+    (`/to`) when one field is to blame, `retry_after_s` whole seconds when waiting would help, `extra` further
+    members of the problem (RFC 9457 section 3.2), such as `attempts_remaining`.
     """
 
     def __init__(
-        self, code: str, detail: str, *, pointer: str | None = None, retry_after_s: int | None = None
+        self,
+        code: str,
+        detail: str,
+        *,
+        pointer: str | None = None,
+        retry_after_s: int | None = None,
+        extra: Mapping[str, int | str] | None = None,
     ) -> None:
         super().__init__(detail)
+        self.extra = extra or {}
         self.code = code
         self.detail = detail
         self.pointer = pointer

@@ -65,6 +65,12 @@ class Metrics:
         self.refused = Counter(
             "simcourier_refused", "Requests refused before the queue", ("reason",), registry=registry
         )
+        self.webhook_deliveries = Counter(
+            "simcourier_webhook_deliveries", "Tries to tell an endpoint", ("result",), registry=registry
+        )
+        self.webhook_pending = Gauge(
+            "simcourier_webhook_pending", "Events that wait for an endpoint", registry=registry
+        )
         self.commits = Counter("simcourier_commits", "Transactions committed", registry=registry)
 
     def render(self) -> bytes:

@@ -24,7 +24,7 @@ def web(tmp_path: Path) -> Iterator[WebBox]:
 
 @pytest.fixture
 def port(web: WebBox) -> Iterator[int]:
-    with served(web, channel_timeout=2, cleanup_interval=1) as url:
+    with served(web, client_patience=2.0, connections_per_address=200) as url:
         yield int(url.rstrip("/").rpartition(":")[2])
 
 
@@ -60,14 +60,14 @@ def post(key: str, body: bytes, *more: str) -> bytes:
     ("request_octets", "status", "code"),
     [
         (
-            b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n",
             413,
             "payload-too-large",
         ),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431, "headers-too-large"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n", 400, "invalid-request"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431, "headers-too-large"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ten\r\n\r\n", 400, "invalid-request"),
         (b"GET / HTTP/1.1\r\nbroken header\r\n\r\n", 400, "invalid-request"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not-implemented"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "not-implemented"),
     ],
 )
 def test_what_the_server_itself_refuses_is_a_problem_too(
@@ -107,7 +107,7 @@ def test_a_request_that_dribbles_is_ended_and_others_are_served_meanwhile(port: 
             connection.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n")
         ended, give_up = 0, time.monotonic() + 20
         while ended < len(slow) and time.monotonic() < give_up:
-            assert exchange(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+            assert exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")[0] == 200
             ended = sum(is_ended(connection) for connection in slow)
         assert ended == len(slow)
     finally:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from flask import Response, g
+from msgspec import Meta
 
 _encoder = msgspec.json.Encoder()
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time in an answer, as `rfc3339` writes it."""
 
-def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer."""
-    return Response(_encoder.encode(body), status, headers, content_type="application/json")
+
+def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer; None: an answer without a body."""
+    if body is None:
+        return Response(status=status, headers=dict(headers or {}))
+    return Response(_encoder.encode(body), status, dict(headers or {}), content_type="application/json")
 
 
 def rfc3339(at_ms: int) -> str:
@@ -44,6 +52,7 @@ def finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = request_id()
     headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     return response

@@ -12,8 +12,15 @@ from flask import request
 
 from simcourier.errors import RequestError
 from simcourier.service import Client, Service
+from simcourier_web.problems import InvalidRequest
 
 KEY_PREFIX = "sck_"
+_KEY = re.compile(r"sck_[0-9a-zA-Z]+_[0-9a-zA-Z]{8}")
+# By these names a program might send what is left of a key without its prefix: 64 hex digits, or Basic's base64.
+_KEY_NAMES = frozenset(
+    {"key", "api_key", "api-key", "apikey", "access_token", "token", "secret", "authorization", "bearer"}
+)
+_SECRET = re.compile(r"(Bearer |Basic )?\S{40,}", re.IGNORECASE)
 _LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _FORWARDING = (
     "HTTP_FORWARDED",
@@ -32,10 +39,18 @@ class Gate:
         self._service = service
 
     def client(self, scope: str) -> Client:
-        """The client of the request at hand. Raises RequestError unless its key carries `scope`."""
+        """The client of the request at hand. Raises RequestError unless its key carries `scope`.
+
+        The address a key may be bound to is the other end's of the connection: behind a proxy, the proxy's. No header
+        says otherwise, for anybody can write one.
+        """
         _refuse_other_sites()
+        return self._keyed(scope)
+
+    def _keyed(self, scope: str) -> Client:
         credentials = parse_credentials(request.headers.get("Authorization", ""))
-        client = self._service.authenticate(*credentials) if credentials is not None else None
+        peer = request.environ.get("REMOTE_ADDR")
+        client = self._service.clients.authenticate(*credentials, peer) if credentials is not None else None
         if client is None:
             raise RequestError(
                 "unauthorized",
@@ -48,16 +63,27 @@ class Gate:
     def viewer(self) -> None:
         """Let in who may look at page and metrics: a program on this very machine, or a key with `status:read`."""
         if not (self._service.config.http.open_page_on_loopback and is_local(request.environ)):
-            self.client("status:read")
+            # Another site may link to the page; nothing is changed by looking at it.
+            self._keyed("status:read")
 
 
 def _refuse_other_sites() -> None:
     # A browser that knows Basic credentials adds them to what another site's page posts here.
     origin = request.headers.get("Origin")
-    if origin is None or request.method == "GET":
-        return
-    if origin.partition("://")[2].lower() != request.host.lower():
+    elsewhere = origin is not None and origin.partition("://")[2].lower() != request.host.lower()
+    # A sibling under the same domain ("same-site") is another site to us.
+    if elsewhere or request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
         raise RequestError("forbidden-origin", "A page of another site asked for this.")
+
+
+def refuse_key_in_address() -> None:
+    """Raise InvalidRequest where the query of the request at hand holds an API key, whoever it belongs to."""
+    for name, value in request.args.items(multi=True):
+        if _KEY.search(value) or (name.lower() in _KEY_NAMES and _SECRET.fullmatch(value)):
+            raise InvalidRequest(
+                "An API key goes into the Authorization header and into no address, where proxies and browsers keep "
+                "it; rotate this one."
+            )
 
 
 def parse_credentials(header: str) -> tuple[str, str] | None:

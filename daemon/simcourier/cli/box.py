@@ -54,6 +54,14 @@ class Box:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._ask("POST", _join(path), body or {}, headers)
 
+    def put(self, *path: str, body: Json) -> Json:
+        """PUT `/v1/<path>`."""
+        return self._ask("PUT", _join(path), body)
+
+    def delete(self, *path: str) -> Json:
+        """DELETE `/v1/<path>`; empty where the box has nothing to say about it."""
+        return self._ask("DELETE", _join(path))
+
     def _ask(self, method: str, path: str, body: Json | None = None, headers: Json | None = None) -> Json:
         try:
             status, raw = self._exchange(method, path, body, headers or {})
@@ -68,7 +76,7 @@ class Box:
             raise Unreachable(f"what answers at {self.url} does not speak HTTP") from None
         except OSError as error:
             raise Unreachable(f"{self.url} can't be reached: {error.strerror or error}") from None
-        answer = _decode(raw)
+        answer = {} if status == 204 else _decode(raw)
         if answer is None:
             raise Unreachable(f"what answers at {self.url} is not simcourier (HTTP status {status})")
         if status >= 400:

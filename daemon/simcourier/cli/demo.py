@@ -151,7 +151,7 @@ def _serve(
     app.start()
     try:
         wanted = len(handsets.ports) if handsets else 1
-        held.wait_until(lambda: app.service.status().modems_up >= wanted, _READY_S)
+        held.wait_until(lambda: app.service.box.status().modems_up >= wanted, _READY_S)
         _introduce(app, path, real, handsets)
         while held.wait(0.5) is None:
             if handsets and handsets.ended:
@@ -167,6 +167,8 @@ def configuration(directory: Path, listen: str, ports: list[Path]) -> str:
         "# Written by simcourier demo.",
         "[http]",
         f"listen = {json.dumps(listen)}",
+        "# Whoever gives --listen another address has chosen so; a demo keeps nobody's codes.",
+        "plain_http_is_protected = true",
         "[storage]",
         f"directory = {json.dumps(str(directory / 'storage'))}",
         "[log]",
@@ -187,9 +189,9 @@ def _key(app: App, directory: Path) -> str:
     if path.exists():
         kept = path.read_text().strip()
         _, key_id, secret = [*kept.split("_", 2), "", ""][:3]
-        if app.service.authenticate(key_id, secret):
+        if app.service.clients.authenticate(key_id, secret):
             return kept
-    key, secret = app.service.create_key(f"demo-{secrets.token_hex(3)}", _SCOPES)
+    key, secret = app.service.clients.create(f"demo-{secrets.token_hex(3)}", _SCOPES)
     text = f"sck_{key.id}_{secret}"
     path.touch(mode=0o600)
     path.write_text(text + "\n")
@@ -199,7 +201,7 @@ def _key(app: App, directory: Path) -> str:
 def _introduce(app: App, path: Path, real: dict[str, ModemSnapshot], handsets: Handsets | None) -> None:
     from simcourier.cli.box import local_url
 
-    up = app.service.status().modems_up
+    up = app.service.box.status().modems_up
     url = local_url(app.config)
     send, read = curl_lines(url, _key(app, path.parent), NUMBER if handsets else "+44...")
     if handsets:

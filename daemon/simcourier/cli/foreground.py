@@ -97,7 +97,7 @@ def stop(app: App, held: HeldSignals, say: Callable[[str], None], feed: Callable
 
 
 def _impatient(app: App, got: signal.Signals, heard: int, say: Callable[[str], None]) -> None:
-    in_flight = app.service.status().in_flight
+    in_flight = app.service.box.status().in_flight
     if heard == 1:
         reason = f"waiting up to {app.config.sending.drain:.0f} s for {count(in_flight, 'submit')} in flight"
         say(f"{reason if in_flight else 'closing the modems and the database'}; once more ends at once")

@@ -21,7 +21,13 @@ COMMANDS = {
     "send": "Send a text and, if wanted, wait for its delivery report.",
     "messages": "Show the last messages, or one with its history.",
     "trace": "Show what was said on a modem's port, with secrets masked.",
-    "keys": "Create, list and revoke API keys.",
+    "templates": "Show, check and define the texts in which codes are sent.",
+    "webhooks": "Register, test and remove the endpoints that are told what happened.",
+    "limits": "Show, change and lift what may be sent to whom.",
+    "keys": "Create, list, rotate and revoke API keys.",
+    "privacy": "Tell or erase all that is held about a number.",
+    "audit": "Show who did what, and prove that the record is whole.",
+    "secrets": "Show and replace the keys that seal what is on disk.",
     "virtual": "Run virtual modems, to try things without hardware.",
 }
 """Each command and its line in the list; module and command have the command's name."""

@@ -50,7 +50,8 @@ def show(items: list[Json]) -> None:
 
 
 def _state(item: Json) -> str:
-    state = f"{item['state']}, paused" if item["paused"] else str(item["state"])
+    marks = [mark for mark in ("paused", "sandbox") if item.get(mark)]
+    state = ", ".join([str(item["state"]), *marks])
     # A modem that can send may still have something to say: that its SIM names no service centre.
     return f"{state}: {item['reason']}" if item["reason"] else state
 

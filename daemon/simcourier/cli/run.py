@@ -39,18 +39,18 @@ def run(config: Path | None) -> None:
 
     def feed() -> None:
         if supervisor.listens:
-            supervisor.alive(_status(app), healthy=app.service.healthy)
+            supervisor.alive(_status(app), healthy=app.service.box.healthy)
 
     while held.wait(supervisor.pause_s) is None:
         feed()
     supervisor.stopping()
-    stop(app, held, say_on_stderr, lambda: supervisor.alive(healthy=app.service.healthy))
+    stop(app, held, say_on_stderr, lambda: supervisor.alive(healthy=app.service.box.healthy))
 
 
 def _status(app: App) -> str:
     """The line that `systemctl status` shows."""
     from simcourier.modem.facts import ModemState
 
-    states = [snapshot.state for snapshot in app.service.snapshots().values()]
+    states = [snapshot.state for snapshot in app.service.modems.snapshots().values()]
     up = sum(state in {ModemState.READY, ModemState.SENDING} for state in states)
     return f"{up} of {len(states)} modems can send"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from typing import Protocol, assert_never
 
 from sqlalchemy.engine import Connection
@@ -11,10 +12,10 @@ from simcourier import log
 from simcourier.config import Sending
 from simcourier.dispatch import policy
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.fleet import Fleet
+from simcourier.dispatch.fleet import Fleet, Side
 from simcourier.dispatch.outcomes import Flight, Outcomes
 from simcourier.dispatch.records import Records
-from simcourier.dispatch.waiting import WaitingRoom
+from simcourier.dispatch.waiting import Rooms, WaitingRoom
 from simcourier.errors import SimcourierError
 from simcourier.metrics import Metrics
 from simcourier.modem.facts import (
@@ -91,6 +92,7 @@ class Dispatcher:
         settings: Sending,
         clock: Clock,
         lease: int,
+        sandbox_ports: Collection[str] = (),
     ) -> None:
         self._writer = writer
         self._sealer = sealer
@@ -100,9 +102,11 @@ class Dispatcher:
         self._lease = lease
         self._radio: RadioPort
         self._records = Records(writer, clock)
-        self.room = WaitingRoom(writer, clock)
-        self.fleet = Fleet(clock.monotonic())
-        self._outcomes = Outcomes(self._records, self.room, self.fleet, metrics, settings, clock, self._care)
+        self._rooms = Rooms(writer, clock)
+        self.fleet = Fleet(clock.monotonic(), sandbox_ports)
+        self._outcomes = Outcomes(
+            self._records, self._rooms, self.fleet, metrics, settings, clock, self._care
+        )
         self._jobs = itertools.count(1)
         self._cared_at: dict[str, float] = {}
         self._claiming = True
@@ -115,30 +119,41 @@ class Dispatcher:
 
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk; called once, before the writer starts."""
-        self.room.load(connection, depth)
+        self._rooms.load(connection, depth)
         for name in store.paused(connection):
             self.fleet.pause(name, True)
+
+    @property
+    def room(self) -> WaitingRoom:
+        """What waits for real modems."""
+        return self._rooms.real
+
+    @property
+    def sandbox(self) -> WaitingRoom:
+        """What sandbox keys sent and waits for the sandbox's modems."""
+        return self._rooms.sandbox
 
     @property
     def in_flight(self) -> int:
         """Messages in modems' hands."""
         return len(self._outcomes.flights)
 
-    def eta_ms(self, rank: int) -> int:
+    def eta_ms(self, rank: int, *, sandbox: bool = False) -> int:
         """When a message of this rank accepted now will probably have left, in milliseconds from now."""
-        modems = max(1, len(self.fleet.operational))
-        return int(1000 * self.fleet.submit_s * (1 + self.room.ahead_of(rank) / modems))
+        modems = max(1, len(self.fleet.side(sandbox).operational))
+        room = self.sandbox if sandbox else self.room
+        return int(1000 * self.fleet.submit_s * (1 + room.ahead_of(rank) / modems))
 
     # --- doors for the service ---
 
     def accepted(self, message: Waiting) -> None:
         """A new message is on disk."""
-        self.room.enter(message)
+        self._rooms.enter(message)
         self.pump()
 
     def dropped(self, n: int, rank: int, status: Status) -> None:
         """A waiting message left the queue by another door: canceled or superseded."""
-        self.room.leave(rank, n)
+        self._rooms.leave(rank, n)
         self._outcomes.count(status)
 
     def pause(self, modem: str, paused: bool) -> None:
@@ -152,8 +167,8 @@ class Dispatcher:
 
     def wake_in(self) -> float | None:
         """Seconds until something is due; None where nothing waits for a time."""
-        times = [time for time in (self.room.wake_in(), self._records.wake_in()) if time is not None]
-        return min(times, default=None)
+        times = (*(room.wake_in() for room in self._rooms), self._records.wake_in())
+        return min((time for time in times if time is not None), default=None)
 
     # --- facts from the radio ---
 
@@ -243,7 +258,8 @@ class Dispatcher:
 
         def done(_result: None) -> None:
             self._clock.adopt(step_ms)
-            self.room.forget()
+            for room in self._rooms:
+                room.forget()
 
         self._writer.submit(lambda c: store.shift_times(c, step_ms), done, self._clock_refused)
 
@@ -257,24 +273,27 @@ class Dispatcher:
     def pump(self) -> None:
         """Give waiting messages to idle modems until one of the two runs out."""
         self._records.try_again()
-        self.room.wake()
-        if not self._claiming or self._clock.monotonic() < self._no_claim_before:
-            return
+        for room, side in ((self.room, self.fleet.side(False)), (self.sandbox, self.fleet.side(True))):
+            room.wake()
+            if self._claiming and self._clock.monotonic() >= self._no_claim_before:
+                self._give_out(room, side)
+
+    def _give_out(self, room: WaitingRoom, side: Side) -> None:
         skipped: list[Waiting] = []
-        while self.fleet.idle and len(skipped) < _SKIP_LIMIT:
-            message = self.room.next(self.fleet.idle)
+        while side.idle and len(skipped) < _SKIP_LIMIT:
+            message = room.next(side.idle)
             if message is None:
                 break
             if message.deadline_ms <= self._clock.wall_ms():
                 continue  # The expiry tick ends it; it must not leave.
-            modem = policy.choose(message, self.fleet.idle.values(), self.fleet.operational)
+            modem = policy.choose(message, side.idle.values(), side.operational)
             if modem is None:
                 skipped.append(message)
             else:
                 self._assign(message, modem)
         for message in skipped:
-            self.room.put_back(message)
-        self.room.refill(self._flying, self.pump)
+            room.put_back(message)
+        room.refill(self._flying, self.pump)
 
     def _flying(self) -> set[int]:
         return {flight.message.n for flight in self._outcomes.flights.values()}
@@ -309,12 +328,16 @@ class Dispatcher:
         text = self._sealer.open(message.sealed, message.id)
         # The reference tells the parts of one message from those of the next to the same phone.
         return encode_submit(
-            parse_recipient(message.recipient), text, validity_s=life, reference=message.n & 0xFF
+            parse_recipient(message.recipient),
+            text,
+            validity_s=life,
+            reference=message.n & 0xFF,
+            replace_type=message.replace_type,
         )
 
     def _claimed(self, number: int, message: Waiting, claimed: bool) -> None:
         if claimed:
-            self.room.leave(message.rank)
+            self._rooms.claimed(message)
         self._radio.permit(number, claimed)
 
     def _claim_failed(self, number: int, error: BaseException) -> None:

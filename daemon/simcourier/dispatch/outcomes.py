@@ -14,7 +14,7 @@ from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.early import EarlyReports
 from simcourier.dispatch.fleet import Fleet
 from simcourier.dispatch.records import Records
-from simcourier.dispatch.waiting import PAUSE_MS, WaitingRoom
+from simcourier.dispatch.waiting import PAUSE_MS, Rooms
 from simcourier.metrics import Metrics
 from simcourier.modem.facts import LateAnswer, PartSubmitted, SubmitEnd, SubmitEnded
 from simcourier.outbox import recovery, reports, store
@@ -49,7 +49,7 @@ class Outcomes:
     def __init__(
         self,
         records: Records,
-        room: WaitingRoom,
+        rooms: Rooms,
         fleet: Fleet,
         metrics: Metrics,
         settings: Sending,
@@ -57,7 +57,7 @@ class Outcomes:
         care: Callable[[str], None],
     ) -> None:
         self._records = records
-        self._room = room
+        self._rooms = rooms
         self._fleet = fleet
         self._metrics = metrics
         self._settings = settings
@@ -82,8 +82,10 @@ class Outcomes:
 
     def _measure(self, flight: Flight, fact: PartSubmitted, now_ms: int) -> None:
         taken = fact.taken_at - fact.wire_at
-        self._fleet.measured(taken)
         self._metrics.submit.labels(flight.modem).observe(taken)
+        if flight.message.sandbox:
+            return  # What a virtual modem takes says nothing of a real one.
+        self._fleet.measured(taken)
         if flight.attempt == 1 and fact.part == 0:
             since_wire_ms = (self._clock.monotonic() - fact.wire_at) * 1000
             waited_ms = now_ms - since_wire_ms - flight.message.created_at_ms
@@ -118,7 +120,7 @@ class Outcomes:
 
     def _look_again(self, message: Waiting) -> None:
         """The message may still be queued on disk and be in nobody's hands: have the disk asked, after a pause."""
-        self._room.later(self._clock.wall_ms() + PAUSE_MS, message.modem)
+        self._rooms.of(message).later(self._clock.wall_ms() + PAUSE_MS, message.modem)
 
     def _sent(self, flight: Flight) -> None:
         message, modem, now_ms = flight.message, flight.modem, self._clock.wall_ms()
@@ -139,7 +141,8 @@ class Outcomes:
         self._records.write(work, done)
 
     def _not_sent(self, flight: Flight, fact: SubmitEnded) -> None:
-        others = self._fleet.operational - {flight.modem} - flight.message.avoid
+        side = self._fleet.side(flight.message.sandbox)
+        others = side.operational - {flight.modem} - flight.message.avoid
         if fact.verdict is None:
             message = flight.message.after_failure(flight.modem)
             self._requeue(flight, message, 0 if others else _ALONE_PAUSE_MS, fact.reason, "failed")
@@ -176,7 +179,7 @@ class Outcomes:
     def _ended(self, flight: Flight, message: Waiting, after: Status | None, due_ms: int = 0) -> None:
         """A submit that did not go well is on record; `after` None: the claim itself was not."""
         if after is Status.QUEUED:
-            self._room.enter(message, due_ms)
+            self._rooms.enter(message, due_ms)
         elif after is None:
             self._look_again(message)
         else:
@@ -242,7 +245,7 @@ class Outcomes:
 
         def done(before: Status | None) -> None:
             if before is Status.QUEUED:
-                self._room.leave(message.rank, message.n)
+                self._rooms.leave(message.rank, message.n)
             if before is not None:
                 self.count(Status.SENT, fact.modem)
             self._take_early(fact.sim, [fact.tp_mr])
@@ -264,7 +267,7 @@ class Outcomes:
 
     def _reported(self, settled: reports.Settled, after: Status, now_ms: int) -> None:
         if settled.before is Status.QUEUED:
-            self._room.leave(settled.rank, settled.n)
+            self._rooms.leave(settled.rank, settled.n)
         self.count(after, settled.modem)
         if after is Status.DELIVERED:
             waited = max(0.0, (now_ms - settled.created_at_ms) / 1000)

@@ -24,6 +24,7 @@ class Candidate:
     failures: int = 0
     signal_dbm: int | None = None
     last_used: float = 0.0
+    sandbox: bool = False
 
     @property
     def preference(self) -> tuple[bool, float]:
@@ -37,9 +38,11 @@ class Candidate:
 def choose(message: Waiting, idle: Collection[Candidate], operational: Collection[str]) -> str | None:
     """The modem that takes this message now, or None to let it wait.
 
-    `operational` are the modems that can send or are sending. A pinned message waits for its modem. A modem
-    that failed this message gets it again only where no other is operational.
+    `operational` are the modems of the message's side that can send or are sending. A pinned message waits for its
+    modem. A modem that failed this message gets it again only where no other is operational. A message and a
+    modem of which only one is of the sandbox never meet, whatever the caller mixed up before.
     """
+    idle = [candidate for candidate in idle if candidate.sandbox == message.sandbox]
     if message.modem is not None:
         return message.modem if any(c.modem == message.modem for c in idle) else None
     fresh = [c for c in idle if c.modem not in message.avoid]
@@ -47,7 +50,9 @@ def choose(message: Waiting, idle: Collection[Candidate], operational: Collectio
         others = [name for name in operational if name not in message.avoid]
         if others:
             return None
-        fresh = list(idle)
+        fresh = idle
+    if any(c.modem == message.prefer for c in fresh):
+        return message.prefer
     return min(fresh, key=lambda c: c.preference).modem if fresh else None
 
 

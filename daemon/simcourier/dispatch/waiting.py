@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy.engine import Connection
 
@@ -19,10 +19,11 @@ PAUSE_MS = 1000
 
 
 class WaitingRoom:
-    """The queue as the dispatcher sees it: a bounded window in memory, the whole on disk."""
+    """One side's queue as the dispatcher sees it: a bounded window in memory, the whole on disk."""
 
-    def __init__(self, writer: Writer, clock: Clock) -> None:
+    def __init__(self, writer: Writer, clock: Clock, *, sandbox: bool = False) -> None:
         self._writer = writer
+        self._sandbox = sandbox
         self._clock = clock
         self._window = Window()
         self._due: list[tuple[int, str]] = []
@@ -33,9 +34,9 @@ class WaitingRoom:
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk, `depth` messages by rank; called once, before the writer starts."""
         self.depth.update(depth)
-        for key in store.waiting_lanes(connection):
+        for key in store.waiting_lanes(connection, sandbox=self._sandbox):
             self._window.stale(key)
-        for due_ms, key in store.delayed(connection, self._clock.wall_ms()):
+        for due_ms, key in store.delayed(connection, self._clock.wall_ms(), sandbox=self._sandbox):
             self.later(due_ms, key)
 
     def ahead_of(self, rank: int) -> int:
@@ -122,4 +123,49 @@ class WaitingRoom:
             self._window.lane(key).complete = True
             self.later(self._clock.wall_ms() + PAUSE_MS, key)
 
-        self._writer.submit(lambda connection: store.lane(connection, key, now_ms, limit), done, failed)
+        self._writer.submit(
+            lambda connection: store.lane(connection, key, now_ms, limit, sandbox=self._sandbox), done, failed
+        )
+
+
+class Rooms:
+    """Both queues: what waits for real modems, and what sandbox keys sent. Neither delays the other."""
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self.real = WaitingRoom(writer, clock)
+        self.sandbox = WaitingRoom(writer, clock, sandbox=True)
+        # Sandbox messages are few, and their callers bound them, so each can be known by its n.
+        self._sandbox_ns: set[int] = set()
+
+    def __iter__(self) -> Iterator[WaitingRoom]:
+        return iter((self.real, self.sandbox))
+
+    def load(self, connection: Connection, depth: dict[int, int]) -> None:
+        """Take up what waits on disk; `depth` counts both sides by rank. Called once, before the writer starts."""
+        inside = dict.fromkeys(depth, 0)
+        for n, rank in store.waiting_in_sandbox(connection):
+            self._sandbox_ns.add(n)
+            inside[rank] += 1
+        self.sandbox.load(connection, inside)
+        self.real.load(connection, {rank: count - inside[rank] for rank, count in depth.items()})
+
+    def of(self, message: Waiting) -> WaitingRoom:
+        """Where this message waits."""
+        return self.sandbox if message.sandbox else self.real
+
+    def enter(self, message: Waiting, due_ms: int = 0) -> None:
+        """A message is queued on disk, not to leave before `due_ms`."""
+        if message.sandbox:
+            self._sandbox_ns.add(message.n)
+        self.of(message).enter(message, due_ms)
+
+    def claimed(self, message: Waiting) -> None:
+        """A message that was taken out by `next` is not queued any more."""
+        self._sandbox_ns.discard(message.n)
+        self.of(message).leave(message.rank)
+
+    def leave(self, rank: int, n: int) -> None:
+        """A message is not queued any more, and left by another door than `next`."""
+        room = self.sandbox if n in self._sandbox_ns else self.real
+        self._sandbox_ns.discard(n)
+        room.leave(rank, n)

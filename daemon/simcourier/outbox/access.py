@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from simcourier.errors import RequestError
 from simcourier.outbox.schema import idempotency, keys, pin_tries
+
+MOST_KEYS = 1000
+"""Keys that may be on record, the revoked ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a key is bound to beside its scopes.
+
+    `cidrs` are the networks it may be used from (none: from everywhere), `template_only` takes free text from it,
+    and a `sandbox` key reaches virtual handsets only.
+    """
+
+    expires_at_ms: int | None = None
+    cidrs: tuple[str, ...] = ()
+    template_only: bool = False
+    sandbox: bool = False
+
+
+UNBOUND = Terms()
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """One API key as it is stored: never its secret, only the secret's SHA-256.
 
-    A plain digest is enough for a secret of 256 random bits: there is nothing to guess.
+    A plain digest is enough for a secret of 256 random bits: there is nothing to guess. While a secret is
+    rotated, the one before it is live until `old_until_ms`.
     """
 
     id: str
@@ -28,10 +50,37 @@ class Key:
     scopes: frozenset[str]
     created_at_ms: int
     revoked_at_ms: int | None = None
+    terms: Terms = UNBOUND
+    old_digest: str | None = None
+    old_until_ms: int | None = None
+    last_used_at_ms: int | None = None
 
-    def proves(self, secret: str) -> bool:
-        """Is this the secret, compared in constant time?"""
-        return secrets.compare_digest(self.digest, digest(secret)) and self.revoked_at_ms is None
+    def proves(self, secret: str, now_ms: int) -> bool:
+        """Is this a live secret of a live key? It takes the same time whatever is wrong with it."""
+        given = digest(secret)
+        is_newest = secrets.compare_digest(self.digest, given)
+        is_old = secrets.compare_digest(self.old_digest or _NO_DIGEST, given)
+        return self.is_live(now_ms) & (is_newest | (is_old & self.has_old(now_ms)))
+
+    def is_live(self, now_ms: int) -> bool:
+        """Is it neither revoked nor expired?"""
+        expires_at_ms = self.terms.expires_at_ms
+        return self.revoked_at_ms is None and (expires_at_ms is None or now_ms < expires_at_ms)
+
+    def has_old(self, now_ms: int) -> bool:
+        """Is the secret before the newest still live?"""
+        return self.old_until_ms is not None and now_ms < self.old_until_ms
+
+    def admits(self, peer: str | None) -> bool:
+        """May it be used from this address? An IPv4 address in IPv6's clothes is the IPv4 address."""
+        if not self.terms.cidrs:
+            return True
+        try:
+            address = ipaddress.ip_address((peer or "").partition("%")[0])
+        except ValueError:
+            return False
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return any(plain in ipaddress.ip_network(cidr) for cidr in self.terms.cidrs)
 
 
 def digest(secret: str) -> str:
@@ -39,54 +88,125 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create_key(connection: Connection, name: str, scopes: frozenset[str], now_ms: int) -> tuple[Key, str]:
-    """Make a key; returns it and, this once, its secret. Raises RequestError where the name is taken."""
+# The digest of nothing that anybody could send, for comparisons that must take place all the same.
+_NO_DIGEST = "-" * 64
+NOBODY = Key("", "", _NO_DIGEST, frozenset(), 0, revoked_at_ms=0)
+"""Stands for a key that does not exist: proves nothing, and takes as long about it as any other."""
+
+
+def create_key(
+    connection: Connection, name: str, scopes: frozenset[str], now_ms: int, terms: Terms = UNBOUND
+) -> tuple[Key, str] | RequestError:
+    """Make a key; returns it and, this once, its secret; or why there can be none, and then nothing was written."""
     # Hex, so that no part holds the underscore that separates them.
     key_id, secret = secrets.token_hex(8), secrets.token_hex(32)
-    key = Key(key_id, name, digest(secret), scopes, now_ms)
-    try:
-        connection.execute(
-            keys.insert().values(
-                id=key.id,
-                name=name,
-                digest=key.digest,
-                scopes=msgspec.json.encode(sorted(scopes)).decode(),
-                created_at_ms=now_ms,
-            )
+    if connection.execute(select(keys.c.id).where(keys.c.name == name)).first() is not None:
+        return RequestError("name-taken", "There is already a key with this name.", pointer="/name")
+    if connection.execute(select(func.count()).select_from(keys)).scalar_one() >= MOST_KEYS:
+        return RequestError("policy-violation", f"This box keeps {MOST_KEYS} keys at most.")
+    key = Key(key_id, name, digest(secret), scopes, now_ms, terms=terms)
+    connection.execute(
+        keys.insert().values(
+            id=key.id,
+            name=name,
+            digest=key.digest,
+            scopes=msgspec.json.encode(sorted(scopes)).decode(),
+            created_at_ms=now_ms,
+            expires_at_ms=terms.expires_at_ms,
+            cidrs=msgspec.json.encode(terms.cidrs).decode(),
+            template_only=terms.template_only,
+            sandbox=terms.sandbox,
         )
-    except IntegrityError:
-        raise RequestError(
-            "name-taken", f"There is already a key called {name!r}.", pointer="/name"
-        ) from None
+    )
     return key, secret
 
 
+def _key(row: Row[Any]) -> Key:
+    return Key(
+        id=row.id,
+        name=row.name,
+        digest=row.digest,
+        scopes=frozenset(msgspec.json.decode(row.scopes, type=list[str])),
+        created_at_ms=row.created_at_ms,
+        revoked_at_ms=row.revoked_at_ms,
+        terms=Terms(
+            expires_at_ms=row.expires_at_ms,
+            cidrs=msgspec.json.decode(row.cidrs, type=tuple[str, ...]),
+            template_only=row.template_only,
+            sandbox=row.sandbox,
+        ),
+        old_digest=row.old_digest,
+        old_until_ms=row.old_until_ms,
+        last_used_at_ms=row.last_used_at_ms,
+    )
+
+
 def find_key(connection: Connection, key_id: str) -> Key | None:
-    """The key with this id, revoked or not."""
+    """The key with this id, live or not."""
     row = connection.execute(select(keys).where(keys.c.id == key_id)).first()
-    if row is None:
-        return None
-    scopes = frozenset(msgspec.json.decode(row.scopes, type=list[str]))
-    return Key(row.id, row.name, row.digest, scopes, row.created_at_ms, row.revoked_at_ms)
+    return None if row is None else _key(row)
+
+
+def find_key_by_name(connection: Connection, name: str) -> Key | None:
+    """The key with this name, live or not."""
+    row = connection.execute(select(keys).where(keys.c.name == name)).first()
+    return None if row is None else _key(row)
 
 
 def list_keys(connection: Connection) -> list[Key]:
     """Every key, oldest first."""
-    ids = connection.execute(select(keys.c.id).order_by(keys.c.created_at_ms)).scalars().all()
-    found = (find_key(connection, key_id) for key_id in ids)
-    return [key for key in found if key is not None]
+    return [_key(row) for row in connection.execute(select(keys).order_by(keys.c.created_at_ms, keys.c.name))]
 
 
-def revoke_key(connection: Connection, name: str, now_ms: int) -> bool:
-    """Revoke the key with this name; False where there is none that is live."""
+def rotate_key(connection: Connection, key: Key, now_ms: int, keep_old_ms: int) -> tuple[Key, str] | None:
+    """Give a key a new secret; the one it has now stays live for `keep_old_ms`, and any before that ends now.
+
+    None where the key is not live any more.
+    """
+    if not key.is_live(now_ms):
+        return None
+    secret = secrets.token_hex(32)
+    rotated = replace(
+        key,
+        digest=digest(secret),
+        old_digest=key.digest if keep_old_ms else None,
+        old_until_ms=now_ms + keep_old_ms if keep_old_ms else None,
+    )
+    connection.execute(
+        keys.update()
+        .where(keys.c.id == key.id)
+        .values(digest=rotated.digest, old_digest=rotated.old_digest, old_until_ms=rotated.old_until_ms)
+    )
+    return rotated, secret
+
+
+def revoke_key(connection: Connection, key_id: str, now_ms: int) -> bool:
+    """Revoke a key with all its secrets; False where it was revoked before."""
     return (
         connection.execute(
             keys.update()
-            .where(keys.c.name == name, keys.c.revoked_at_ms.is_(None))
-            .values(revoked_at_ms=now_ms)
+            .where(keys.c.id == key_id, keys.c.revoked_at_ms.is_(None))
+            .values(revoked_at_ms=now_ms, old_digest=None, old_until_ms=None)
         ).rowcount
         == 1
     )
+
+
+def revoke_old_secret(connection: Connection, key_id: str, now_ms: int) -> bool:
+    """End the secret before the newest at once; False where there is none that is live."""
+    return (
+        connection.execute(
+            keys.update()
+            .where(keys.c.id == key_id, keys.c.revoked_at_ms.is_(None), keys.c.old_until_ms > now_ms)
+            .values(old_digest=None, old_until_ms=None)
+        ).rowcount
+        == 1
+    )
+
+
+def key_used(connection: Connection, key_id: str, at_ms: int) -> None:
+    """Remember when a key was last used."""
+    connection.execute(keys.update().where(keys.c.id == key_id).values(last_used_at_ms=at_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,22 @@ class NewMessage:
     supersede_key: str | None = None
     reference: str | None = None
     modem: str | None = None
+    region: str | None = None
+    callback: str | None = None
+    verification: int | None = None
+    send_no: int | None = None
+    replace_type: int | None = None
+    prefer: str | None = None
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A queued message as the dispatcher holds it; `n` orders it within its class."""
+    """A queued message as the dispatcher holds it; `n` orders it within its class.
+
+    `prefer` is the modem that should take it where it is idle; unlike `modem`, it is not waited for. A `sandbox`
+    message goes to sandbox modems only, and they take no other.
+    """
 
     n: int
     id: str
@@ -132,6 +143,9 @@ class Waiting:
     refusals: int = 0
     doubts: int = 0
     avoid: frozenset[str] = frozenset()
+    replace_type: int | None = None
+    prefer: str | None = None
+    sandbox: bool = False
 
     @property
     def order(self) -> tuple[int, int]:

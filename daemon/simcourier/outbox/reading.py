@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import RowMapping, literal_column, select
+from sqlalchemy import ColumnElement, RowMapping, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.message import CLASS_OF_RANK, MessageClass, Status
@@ -62,12 +62,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages to list; None means any. `before` is the `n` of the last row of the page before."""
+    """Which messages to list; None means any. `before` is the `n` of the last row of the page before.
+
+    `number_key` stands for `recipient` where the number was reduced; without it those messages are not found.
+    """
 
     client: str | None = None
     status: Status | None = None
     reference: str | None = None
     recipient: str | None = None
+    number_key: str | None = None
     created_after_ms: int | None = None
     before: int | None = None
     limit: int = 50
@@ -112,10 +116,22 @@ def find(connection: Connection, message_id: str, client: str | None) -> Record 
 
 def page(connection: Connection, wanted: Filter) -> list[Record]:
     """The newest messages that fit, at most `limit`."""
+    if wanted.recipient is None or wanted.number_key is None:
+        return _page(connection, wanted)
+    # Two questions, so that each has its index: SQLite would sort all of a number's messages for an OR.
+    whole = _page(connection, replace(wanted, number_key=None))
+    reduced = _page(connection, replace(wanted, recipient=None))
+    return sorted(whole + reduced, key=lambda record: record.n, reverse=True)[: wanted.limit]
+
+
+def _page(connection: Connection, wanted: Filter) -> list[Record]:
     statement = select(*_COLUMNS).order_by(messages.c.n.desc()).limit(wanted.limit)
     if wanted.status is not None:
         # In words, not as a parameter: only so does SQLite use the partial index of this state.
         statement = statement.where(literal_column(f"messages.status = '{Status(wanted.status)}'"))
+    if wanted.number_key is not None:
+        reduced: ColumnElement[bool] = literal_column("messages.number_key IS NOT NULL")
+        statement = statement.where(reduced, messages.c.number_key == wanted.number_key)
     equal = {"client": wanted.client, "reference": wanted.reference, "recipient": wanted.recipient}
     for column, value in equal.items():
         if value is not None:

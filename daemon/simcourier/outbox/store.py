@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
+from simcourier.outbox import verifications
 from simcourier.outbox.message import FINAL, NewMessage, OnUnknown, Status, Waiting, check_move
 from simcourier.outbox.schema import events, messages, parts, paused_modems
 
@@ -53,6 +54,9 @@ _WAITING_COLUMNS = (
     messages.c.refusals,
     messages.c.doubts,
     messages.c.avoid,
+    messages.c.replace_type,
+    messages.c.prefer,
+    messages.c.sandbox,
 )
 
 
@@ -72,6 +76,9 @@ def _waiting(values: RowMapping) -> Waiting:
         refusals=values["refusals"],
         doubts=values["doubts"],
         avoid=frozenset(values["avoid"].split()),
+        replace_type=values["replace_type"],
+        prefer=values["prefer"],
+        sandbox=values["sandbox"],
     )
 
 
@@ -112,6 +119,8 @@ def move(
     if result.rowcount != 1:
         return False
     add_event(connection, n, after, at_ms, modem=modem, detail=detail)
+    if after is Status.FAILED:
+        verifications.message_failed(connection, n, at_ms)
     return True
 
 
@@ -135,6 +144,13 @@ def insert(connection: Connection, new: NewMessage) -> Waiting:
             "supersede_key": new.supersede_key,
             "reference": new.reference,
             "modem": new.modem,
+            "region": new.region,
+            "callback": new.callback,
+            "verification": new.verification,
+            "send_no": new.send_no,
+            "replace_type": new.replace_type,
+            "prefer": new.prefer,
+            "sandbox": new.sandbox,
         },
     )
     key = result.inserted_primary_key
@@ -152,6 +168,9 @@ def insert(connection: Connection, new: NewMessage) -> Waiting:
         deadline_ms=new.deadline_ms,
         on_unknown=new.on_unknown,
         modem=new.modem,
+        replace_type=new.replace_type,
+        prefer=new.prefer,
+        sandbox=new.sandbox,
     )
 
 
@@ -267,10 +286,17 @@ def requeue(
 
 
 def _has_successor(connection: Connection, n: int) -> bool:
-    """Was a newer message accepted that supersedes this one?"""
+    """Was a newer message accepted that supersedes this one, or does its code count no more?"""
     row = connection.execute(
-        select(messages.c.client, messages.c.supersede_key, messages.c.recipient).where(messages.c.n == n)
+        select(
+            messages.c.client,
+            messages.c.supersede_key,
+            messages.c.recipient,
+            messages.c.verification,
+        ).where(messages.c.n == n)
     ).one()
+    if row.verification is not None and not verifications.is_open(connection, row.verification):
+        return True
     if row.supersede_key is None:
         return False
     newer = select(messages.c.n).where(
@@ -282,12 +308,15 @@ def _has_successor(connection: Connection, n: int) -> bool:
     return connection.execute(newer.limit(1)).first() is not None
 
 
-def lane(connection: Connection, modem: str | None, now_ms: int, limit: int) -> list[Waiting]:
+def lane(
+    connection: Connection, modem: str | None, now_ms: int, limit: int, *, sandbox: bool = False
+) -> list[Waiting]:
     """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, in order."""
     rows = connection.execute(
         select(*_WAITING_COLUMNS)
         .where(
             IS_QUEUED,
+            messages.c.sandbox == sandbox,
             messages.c.modem == modem,
             messages.c.next_at_ms <= now_ms,
             messages.c.deadline_ms > now_ms,
@@ -298,12 +327,21 @@ def lane(connection: Connection, modem: str | None, now_ms: int, limit: int) -> 
     return [_waiting(row) for row in rows.mappings()]
 
 
-def waiting_lanes(connection: Connection) -> list[str | None]:
+def waiting_lanes(connection: Connection, *, sandbox: bool = False) -> list[str | None]:
     """The modems that waiting messages are pinned to, and None where some are pinned to none."""
-    return list(connection.execute(select(messages.c.modem).where(IS_QUEUED).distinct()).scalars())
+    lanes = select(messages.c.modem).where(IS_QUEUED, messages.c.sandbox == sandbox).distinct()
+    return list(connection.execute(lanes).scalars())
 
 
-def delayed(connection: Connection, now_ms: int) -> list[tuple[int, str | None]]:
+def waiting_in_sandbox(connection: Connection) -> list[tuple[int, int]]:
+    """The waiting messages of sandbox keys, as (n, rank)."""
+    rows = connection.execute(
+        select(messages.c.n, messages.c.rank).where(IS_QUEUED, messages.c.sandbox == True)  # noqa: E712 - SQL
+    )
+    return [(n, rank) for n, rank in rows]
+
+
+def delayed(connection: Connection, now_ms: int, *, sandbox: bool = False) -> list[tuple[int, str | None]]:
     """When messages that wait for a later time may leave (milliseconds, a second's grain) and in which lane.
 
     Reads the whole queue; the rows are few, since no pause is longer than half a minute.
@@ -311,7 +349,7 @@ def delayed(connection: Connection, now_ms: int) -> list[tuple[int, str | None]]
     second = (messages.c.next_at_ms / 1000).cast(BigInteger)
     rows = connection.execute(
         select(func.max(messages.c.next_at_ms), messages.c.modem)
-        .where(IS_QUEUED, messages.c.next_at_ms > now_ms)
+        .where(IS_QUEUED, messages.c.sandbox == sandbox, messages.c.next_at_ms > now_ms)
         .group_by(messages.c.modem, second)
     )
     return [(int(row[0]), row[1]) for row in rows]
@@ -450,13 +488,18 @@ def set_feedback(connection: Connection, n: int, outcome: str) -> None:
 
 
 def oldest_queued_ms(connection: Connection) -> int | None:
-    """When the oldest waiting message was accepted (`n` grows with the time of acceptance)."""
+    """When the oldest waiting message was accepted (`n` grows with the time of acceptance); not of sandbox keys."""
     lanes = waiting_lanes(connection)
     ranks = (0, 1, 2)
     firsts = [
         connection.execute(
             select(messages.c.created_at_ms)
-            .where(IS_QUEUED, messages.c.modem == modem, messages.c.rank == rank)
+            .where(
+                IS_QUEUED,
+                messages.c.sandbox == False,  # noqa: E712 - SQL
+                messages.c.modem == modem,
+                messages.c.rank == rank,
+            )
             .order_by(messages.c.n)
             .limit(1)
         ).scalar()

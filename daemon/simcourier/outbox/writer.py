@@ -100,20 +100,25 @@ class Writer:
         else:
             self._inbox.put(item)
 
-    def run(self, work: Work[T], then: Callable[[T], None] = lambda _result: None) -> T:
+    def run(self, work: Work[T | RequestError], then: Callable[[T], None] = lambda _result: None) -> T:
         """Queue a work and wait until it is on disk; `then` runs first, in the writer's thread.
 
+        A work that refuses, before it wrote anything, returns a RequestError: that is raised here, and `then` does
+        not run. To raise it in the work would cost all others of its batch their common transaction.
         Raises what the work raised, or RequestError `storage-unavailable` when the disk refused it.
         """
         future: Future[T] = Future()
 
-        def once_wanted(connection: Connection) -> T:
+        def once_wanted(connection: Connection) -> T | RequestError:
             # A work may run twice; only before its first run can its caller have given up.
             if not future.running() and not future.set_running_or_notify_cancel():
                 raise TimeoutError
             return work(connection)
 
-        def done(result: T) -> None:
+        def done(result: T | RequestError) -> None:
+            if isinstance(result, RequestError):
+                future.set_exception(result)
+                return
             try:
                 then(result)
             finally:

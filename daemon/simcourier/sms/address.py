@@ -16,6 +16,7 @@ _HIDDEN = "•••••"  # always five, so that the mask doesn't tell the le
 _SEPARATORS = str.maketrans("", "", " -.()")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"(?!00)[0-9]{3,6}")
+_MASK = re.compile(rf"(?:\+[0-9]{{1,3}})?{_HIDDEN}[0-9]{{0,4}}")
 _LAST_DIGITS = re.compile(r"[0-9]*\Z")
 _NO_DIGITS = re.compile(r"[^0-9]")
 
@@ -104,8 +105,10 @@ def parse_recipient(text: str) -> Address:
 def mask(text: str) -> str:
     """Return a number that may be shown: country code and last four digits, such as `+44•••••0001`.
 
-    Of short codes and short numbers only the last digit is shown, of a sender's name nothing.
+    Of short codes and short numbers only the last digit is shown, of a sender's name nothing. A mask stays as it is.
     """
+    if _MASK.fullmatch(text):
+        return text
     digits = _NO_DIGITS.sub("", text)
     code = country_code(digits) if text.startswith("+") else ""
     own = digits[len(code) :]

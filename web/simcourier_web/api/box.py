@@ -2,62 +2,128 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from flask import Flask, Response
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from simcourier.errors import RequestError
 from simcourier.service import Service
-from simcourier_web.answers import answer, rfc3339, rfc3339_or_none
+from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
 from simcourier_web.auth import Gate
+from simcourier_web.operations import Call, Operation
+
+_READY_RETRY_S = 10
+
+
+class Box(Struct, frozen=True):
+    """How the box is; `queue` counts the waiting messages of each class."""
+
+    version: str
+    started_at: Time
+    now: Time
+    ready: bool
+    healthy: bool
+    modems: int
+    modems_up: int
+    queue: dict[str, int]
+    oldest_queued_at: Time | None
+    in_flight: int
+    free_mb: int
+
+
+class Healthy(Struct, frozen=True):
+    """The box works."""
+
+    status: Literal["healthy"] = "healthy"
+
+
+class Ready(Struct, frozen=True):
+    """Some modem can send."""
+
+    status: Literal["ready"] = "ready"
 
 
 class BoxApi:
-    """The views that speak of the whole box."""
+    """The operations that speak of the whole box."""
 
     def __init__(self, service: Service, gate: Gate) -> None:
         self._service = service
         self._gate = gate
 
     def install(self, app: Flask) -> None:
-        """Add the routes."""
-        app.add_url_rule("/v1/status", view_func=self.status)
-        app.add_url_rule("/healthz", view_func=self.healthz)
-        app.add_url_rule("/readyz", view_func=self.readyz)
+        """Add the route that is no operation: it speaks Prometheus, not JSON."""
         app.add_url_rule("/metrics", view_func=self.metrics)
 
-    def status(self) -> Response:
-        """`GET /v1/status`."""
-        self._gate.client("status:read")
-        box = self._service.status()
-        return answer(
-            {
-                "version": box.version,
-                "started_at": rfc3339(box.started_at_ms),
-                "now": rfc3339(box.now_ms),
-                "ready": box.ready,
-                "healthy": box.healthy,
-                "modems": box.modems,
-                "modems_up": box.modems_up,
-                "queue": box.queue,
-                "oldest_queued_at": rfc3339_or_none(box.oldest_queued_ms),
-                "in_flight": box.in_flight,
-                "free_mb": box.free_mb,
-            }
+    def operations(self) -> tuple[Operation, ...]:
+        """What this part of the API can do."""
+        return (
+            Operation(
+                "getStatus",
+                "GET",
+                "/v1/status",
+                self.status,
+                "How the box is",
+                scope="status:read",
+                answers={200: Box},
+            ),
+            Operation(
+                "isHealthy",
+                "GET",
+                "/healthz",
+                self.healthz,
+                "Does the box work at all?",
+                scope=None,
+                answers={200: Healthy},
+                problems=("unhealthy",),
+            ),
+            Operation(
+                "isReady",
+                "GET",
+                "/readyz",
+                self.readyz,
+                "Can some modem send?",
+                scope=None,
+                answers={200: Ready},
+                problems=("no-modem",),
+            ),
         )
 
-    def healthz(self) -> Response:
-        """`GET /healthz`: does the box work at all?"""
-        if not self._service.healthy:
-            raise RequestError("unhealthy", "The thread that writes does not turn any more; restart the box.")
-        return answer({"status": "healthy"})
+    def status(self, _call: Call[None, None]) -> Box:
+        """`GET /v1/status`."""
+        box = self._service.box.status()
+        return Box(
+            version=box.version,
+            started_at=rfc3339(box.started_at_ms),
+            now=rfc3339(box.now_ms),
+            ready=box.ready,
+            healthy=box.healthy,
+            modems=box.modems,
+            modems_up=box.modems_up,
+            queue=box.queue,
+            oldest_queued_at=rfc3339_or_none(box.oldest_queued_ms),
+            in_flight=box.in_flight,
+            free_mb=box.free_mb,
+        )
 
-    def readyz(self) -> Response:
-        """`GET /readyz`: can some modem send?"""
-        if not self._service.ready:
-            raise RequestError("no-modem", "No modem of this box can send right now.")
-        return answer({"status": "ready"})
+    def healthz(self, _call: Call[None, None]) -> Healthy:
+        """`GET /healthz`."""
+        if not self._service.box.healthy:
+            raise RequestError(
+                "unhealthy", "A thread of the box does not turn any more; restart the box.", retry_after_s=10
+            )
+        return Healthy()
+
+    def readyz(self, _call: Call[None, None]) -> Ready:
+        """`GET /readyz`."""
+        if not self._service.box.ready:
+            raise RequestError(
+                "no-modem", "No modem of this box can send right now.", retry_after_s=_READY_RETRY_S
+            )
+        return Ready()
 
     def metrics(self) -> Response:
         """`GET /metrics`: the text exposition format."""
         self._gate.viewer()
-        return Response(self._service.render_metrics(), content_type=CONTENT_TYPE_LATEST)
+        return Response(self._service.box.render_metrics(), content_type=CONTENT_TYPE_LATEST)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Any, Literal
 
 import msgspec
-from flask import Flask, Response, request
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from simcourier.errors import RequestError
 from simcourier.outbox.message import MessageClass, OnUnknown, Status
 from simcourier.outbox.reading import Filter, Part, Record
-from simcourier.service import Client, IdempotencyKey, MessageView, SendRequest, Service
-from simcourier_web.answers import answer, rfc3339, rfc3339_or_none
-from simcourier_web.auth import Gate
-from simcourier_web.forms import Form
+from simcourier.service import Client, MessageView, SendRequest, Service
+from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
+from simcourier_web.forms import Form, Number
+from simcourier_web.operations import Call, Operation, Reply, link_to_next
 from simcourier_web.problems import InvalidRequest
 
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # \Z and not $, which would let a line feed pass.
@@ -32,8 +27,8 @@ Cursor = Annotated[int, Meta(ge=1, le=2**62)]
 class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/messages`; null means left out."""
 
-    to: str
-    text: Annotated[str, Meta(min_length=1)]
+    to: Number
+    text: Annotated[str, Meta(min_length=1, examples=["Your code is 837261"])]
     message_class: MessageClass | None = msgspec.field(default=None, name="class")
     ttl: Annotated[int, Meta(ge=60, le=86_400)] | None = None
     supersedes: Word | None = None
@@ -46,7 +41,7 @@ class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
 class SearchBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/messages/search`: the number is here because it must be in no URL."""
 
-    to: str
+    to: Number
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -62,9 +57,99 @@ class ListQuery(Struct, forbid_unknown_fields=True, frozen=True):
 
     status: Status | None = None
     reference: Word | None = None
-    created_after: str | None = None
+    created_after: Time | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
+
+
+class Accepted(Struct, frozen=True):
+    """A message that is on disk: it will leave or expire."""
+
+    id: str
+    status: Literal["queued"]
+    to_masked: str
+    segments: int
+    alphabet: str
+    expires_at: Time
+    created_at: Time
+    eta_ms: int
+
+
+class Report(Struct, frozen=True):
+    """What the network said last: TP-ST of TS 23.040 section 9.2.3.15."""
+
+    tp_status: int
+    at: Time | None
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message without its text; the number is masked."""
+
+    id: str
+    status: Status
+    message_class: MessageClass = msgspec.field(name="class")
+    to_masked: str
+    segments: int
+    alphabet: str
+    created_at: Time
+    expires_at: Time
+    client: str
+    reference: str | None
+    modem: str | None
+    sent_by: str | None
+    dlr: Report | None
+    feedback: str | None
+
+
+class Event(Struct, frozen=True):
+    """A move in a message's history."""
+
+    at: Time
+    status: Status
+    modem: str | None
+    detail: str | None
+
+
+class Attempt(Struct, frozen=True):
+    """One part of the message given to one modem."""
+
+    attempt: int
+    part: int
+    modem: str
+    state: str
+    at: Time
+    tp_mr: int | None
+    dlr: Report | None
+    reason: str | None
+
+
+class WholeMessage(Message, frozen=True, kw_only=True):
+    """A message with its history; the text only for `messages:read_body`, null once it is wiped."""
+
+    events: list[Event]
+    attempts: list[Attempt]
+    text: str | UnsetType | None = UNSET
+
+
+class Messages(Struct, frozen=True):
+    """A page of messages, the newest first; `next_cursor` asks for the next one."""
+
+    items: list[Message]
+    next_cursor: int | None
+
+
+class Canceled(Struct, frozen=True):
+    """The message will not be sent."""
+
+    id: str
+    status: Literal["canceled"]
+
+
+class FeedbackTaken(Struct, frozen=True):
+    """What the application told of a message."""
+
+    id: str
+    feedback: Literal["confirmed", "unconfirmed"]
 
 
 _WORD = "a string of 1 to 64 characters without control characters"
@@ -98,31 +183,92 @@ LISTING = Form(
 
 
 class MessagesApi:
-    """The views of `/v1/messages`."""
+    """The operations of `/v1/messages`."""
 
-    def __init__(self, service: Service, gate: Gate) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._gate = gate
 
-    def install(self, app: Flask) -> None:
-        """Add the routes."""
-        app.add_url_rule("/v1/messages", view_func=self.send, methods=["POST"])
-        app.add_url_rule("/v1/messages", view_func=self.find)
-        app.add_url_rule("/v1/messages/search", view_func=self.search, methods=["POST"])
-        app.add_url_rule("/v1/messages/<message_id>", view_func=self.get)
-        app.add_url_rule("/v1/messages/<message_id>/cancel", view_func=self.cancel, methods=["POST"])
-        app.add_url_rule("/v1/messages/<message_id>/feedback", view_func=self.feedback, methods=["POST"])
+    def operations(self) -> tuple[Operation, ...]:
+        """What this part of the API can do."""
+        one = "/v1/messages/{message_id}"
+        return (
+            Operation(
+                "sendMessage",
+                "POST",
+                "/v1/messages",
+                self.send,
+                "Accept a message: 202 once it is on disk",
+                scope="messages:send",
+                body=SEND,
+                answers={202: Accepted},
+                headers=("Location", "Idempotency-Replayed"),
+                idempotent=True,
+                problems=(
+                    "invalid-number",
+                    "text-not-encodable",
+                    "too-long",
+                    "queue-full",
+                    "no-modem",
+                    "wait-exceeds-life",
+                ),
+                on_refusal=lambda code: self._service.metrics.refused.labels(code).inc(),
+            ),
+            Operation(
+                "listMessages",
+                "GET",
+                "/v1/messages",
+                self.find,
+                "The newest messages first, in pages",
+                scope="messages:read",
+                query=LISTING,
+                answers={200: Messages},
+                headers=("Link",),
+            ),
+            Operation(
+                "searchMessages",
+                "POST",
+                "/v1/messages/search",
+                self.search,
+                "The messages to one number, which must be in no URL",
+                scope="messages:read",
+                body=SEARCH,
+                answers={200: Messages},
+                problems=("invalid-number",),
+            ),
+            Operation(
+                "getMessage",
+                "GET",
+                one,
+                self.get,
+                "One message with its history",
+                scope="messages:read",
+                answers={200: WholeMessage},
+            ),
+            Operation(
+                "cancelMessage",
+                "POST",
+                f"{one}/cancel",
+                self.cancel,
+                "Cancel a waiting message",
+                scope="messages:send",
+                answers={200: Canceled},
+                problems=("not-cancelable",),
+            ),
+            Operation(
+                "giveFeedback",
+                "POST",
+                f"{one}/feedback",
+                self.feedback,
+                "Tell whether the person used the code",
+                scope="messages:send",
+                body=FEEDBACK,
+                answers={200: FeedbackTaken},
+            ),
+        )
 
-    def send(self) -> Response:
-        """`POST /v1/messages`: 202 once the message is on disk."""
-        try:
-            return self._send(self._gate.client("messages:send"))
-        except RequestError as error:
-            self._service.metrics.refused.labels(error.code).inc()
-            raise
-
-    def _send(self, client: Client) -> Response:
-        body, content = SEND.read_body()
+    def send(self, call: Call[SendBody, None]) -> Reply:
+        """`POST /v1/messages`."""
+        body = call.body
         wanted = SendRequest(
             to=body.to,
             text=body.text,
@@ -134,36 +280,32 @@ class MessagesApi:
             modem=body.modem,
             max_segments=body.max_segments,
         )
-        accepted = self._service.send(client, wanted, _idempotency(content))
+        accepted = self._service.messages.send(call.client, wanted, call.idempotency)
         headers = {"Location": f"/v1/messages/{accepted.id}"}
         if accepted.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return answer(
-            {
-                "id": accepted.id,
-                "status": "queued",
-                "to_masked": accepted.to_masked,
-                "segments": accepted.segments,
-                "alphabet": accepted.alphabet,
-                "expires_at": rfc3339(accepted.expires_at_ms),
-                "created_at": rfc3339(accepted.created_at_ms),
-                "eta_ms": accepted.eta_ms,
-            },
-            202,
-            headers,
+        told = Accepted(
+            id=accepted.id,
+            status="queued",
+            to_masked=accepted.to_masked,
+            segments=accepted.segments,
+            alphabet=accepted.alphabet,
+            expires_at=rfc3339(accepted.expires_at_ms),
+            created_at=rfc3339(accepted.created_at_ms),
+            eta_ms=accepted.eta_ms,
+        )
+        return Reply(told, headers)
+
+    def get(self, call: Call[None, None], message_id: str) -> WholeMessage:
+        """`GET /v1/messages/{id}`."""
+        with_text = call.client.may("messages:read_body")
+        return _whole(
+            self._service.messages.get(call.client, message_id, with_text=with_text), with_text=with_text
         )
 
-    def get(self, message_id: str) -> Response:
-        """`GET /v1/messages/{id}`: with its history; the text only for `messages:read_body`."""
-        client = self._gate.client("messages:read")
-        with_text = client.may("messages:read_body")
-        view = self._service.get(client, message_id, with_text=with_text)
-        return answer(_whole(view, with_text=with_text))
-
-    def find(self) -> Response:
-        """`GET /v1/messages`: the newest first, in pages."""
-        client = self._gate.client("messages:read")
-        query = LISTING.read_query()
+    def find(self, call: Call[None, ListQuery]) -> Reply:
+        """`GET /v1/messages`."""
+        query = call.query
         wanted = Filter(
             status=query.status,
             reference=query.reference,
@@ -171,50 +313,31 @@ class MessagesApi:
             before=query.cursor,
             limit=query.limit + 1,
         )
-        page = self._page(client, wanted)
-        headers = {}
-        if page["next_cursor"] is not None:
-            again = urlencode({**request.args.to_dict(), "cursor": str(page["next_cursor"])})
-            headers["Link"] = f'</v1/messages?{again}>; rel="next"'
-        return answer(page, headers=headers)
+        page = self._page(call.client, wanted)
+        return Reply(page, link_to_next(page.next_cursor))
 
-    def search(self) -> Response:
-        """`POST /v1/messages/search`: the messages to one number."""
-        client = self._gate.client("messages:read")
-        body, _ = SEARCH.read_body()
-        return answer(self._page(client, Filter(recipient=body.to, before=body.cursor, limit=body.limit + 1)))
+    def search(self, call: Call[SearchBody, None]) -> Messages:
+        """`POST /v1/messages/search`."""
+        body = call.body
+        wanted = Filter(recipient=body.to, before=body.cursor, limit=body.limit + 1)
+        return self._page(call.client, wanted)
 
-    def _page(self, client: Client, wanted: Filter) -> dict[str, object]:
+    def _page(self, client: Client, wanted: Filter) -> Messages:
         # One more than asked for tells whether another page follows.
-        found = self._service.find(client, wanted)
+        found = self._service.messages.find(client, wanted)
         shown = found[: wanted.limit - 1]
-        return {
-            "items": [_brief(record, self._service.masked(record)) for record in shown],
-            "next_cursor": shown[-1].n if len(found) > len(shown) else None,
-        }
+        items = [Message(**_brief(record, self._service.messages.masked(record))) for record in shown]
+        return Messages(items, shown[-1].n if len(found) > len(shown) else None)
 
-    def cancel(self, message_id: str) -> Response:
+    def cancel(self, call: Call[None, None], message_id: str) -> Canceled:
         """`POST /v1/messages/{id}/cancel`: 409 once it is on its way."""
-        self._service.cancel(self._gate.client("messages:send"), message_id)
-        return answer({"id": message_id, "status": "canceled"})
+        self._service.messages.cancel(call.client, message_id)
+        return Canceled(message_id, "canceled")
 
-    def feedback(self, message_id: str) -> Response:
-        """`POST /v1/messages/{id}/feedback`: did the person use the code?"""
-        client = self._gate.client("messages:send")
-        body, _ = FEEDBACK.read_body()
-        self._service.feedback(client, message_id, body.outcome)
-        return answer({"id": message_id, "feedback": body.outcome})
-
-
-def _idempotency(content: bytes) -> IdempotencyKey | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _VISIBLE.fullmatch(key):
-        raise InvalidRequest(
-            "Idempotency-Key must be 1 to 255 visible ASCII characters.", {"header": "Idempotency-Key"}
-        )
-    return IdempotencyKey(key, content)
+    def feedback(self, call: Call[FeedbackBody, None], message_id: str) -> FeedbackTaken:
+        """`POST /v1/messages/{id}/feedback`."""
+        self._service.messages.feedback(call.client, message_id, call.body.outcome)
+        return FeedbackTaken(message_id, call.body.outcome)
 
 
 def _created_after_ms(given: str | None) -> int | None:
@@ -229,11 +352,11 @@ def _created_after_ms(given: str | None) -> int | None:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _brief(record: Record, to_masked: str) -> dict[str, object]:
+def _brief(record: Record, to_masked: str) -> dict[str, Any]:
     return {
         "id": record.id,
         "status": record.status,
-        "class": record.message_class,
+        "message_class": record.message_class,
         "to_masked": to_masked,
         "segments": record.segments,
         "alphabet": record.alphabet,
@@ -248,30 +371,29 @@ def _brief(record: Record, to_masked: str) -> dict[str, object]:
     }
 
 
-def _whole(view: MessageView, *, with_text: bool) -> dict[str, object]:
-    body = _brief(view.record, view.to_masked)
-    body["events"] = [
-        {"at": rfc3339(event.at_ms), "status": event.status, "modem": event.modem, "detail": event.detail}
-        for event in view.events
-    ]
-    body["attempts"] = [_attempt(part) for part in view.attempts]
-    if with_text:
-        body["text"] = view.text
-    return body
+def _whole(view: MessageView, *, with_text: bool) -> WholeMessage:
+    return WholeMessage(
+        **_brief(view.record, view.to_masked),
+        events=[
+            Event(rfc3339(event.at_ms), event.status, event.modem, event.detail) for event in view.events
+        ],
+        attempts=[_attempt(part) for part in view.attempts],
+        text=view.text if with_text else UNSET,
+    )
 
 
-def _attempt(part: Part) -> dict[str, object]:
-    return {
-        "attempt": part.attempt,
-        "part": part.part,
-        "modem": part.modem,
-        "state": part.state,
-        "at": rfc3339(part.at_ms),
-        "tp_mr": part.tp_mr,
-        "dlr": _report(part.tp_st, part.reported_at_ms),
-        "reason": part.reason,
-    }
+def _attempt(part: Part) -> Attempt:
+    return Attempt(
+        attempt=part.attempt,
+        part=part.part,
+        modem=part.modem,
+        state=part.state,
+        at=rfc3339(part.at_ms),
+        tp_mr=part.tp_mr,
+        dlr=_report(part.tp_st, part.reported_at_ms),
+        reason=part.reason,
+    )
 
 
-def _report(tp_st: int | None, at_ms: int | None) -> dict[str, object] | None:
-    return None if tp_st is None else {"tp_status": tp_st, "at": rfc3339_or_none(at_ms)}
+def _report(tp_st: int | None, at_ms: int | None) -> Report | None:
+    return None if tp_st is None else Report(tp_st, rfc3339_or_none(at_ms))

@@ -43,9 +43,9 @@ class Pages:
 
     def _box(self, template: str) -> Response:
         self._gate.viewer()
-        box, views = self._service.status(), self._service.modems()
+        box, views = self._service.box.status(), self._service.modems.all()
         modems = [words.modem_line(view) for view in views]
-        messages = [words.message_line(glimpse, box.now_ms) for glimpse in self._service.recent()]
+        messages = [words.message_line(glimpse, box.now_ms) for glimpse in self._service.messages.recent()]
         return _html(
             template,
             box=box,
@@ -68,7 +68,7 @@ class Pages:
 
     def _modem(self, template: str, name: str) -> Response:
         self._gate.viewer()
-        view = self._service.modem(name)
+        view = self._service.modems.one(name)
         return _html(
             template,
             modem=words.modem_line(view),

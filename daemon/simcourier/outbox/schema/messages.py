@@ -1,4 +1,4 @@
-"""The tables, for SQLite and PostgreSQL; times are wall-clock milliseconds since 1970."""
+"""Messages, their history and parts, and reports that fit none; times are wall-clock ms since 1970."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     text,
 )
 
 from simcourier.outbox.message import Status
+from simcourier.outbox.schema.base import Serial, metadata
 
-metadata = MetaData()
-# SQLite makes only INTEGER a row id.
-_Serial = BigInteger().with_variant(Integer(), "sqlite")
 _statuses = ", ".join(f"'{status}'" for status in Status)
 
 messages = Table(
     "messages",
     metadata,
-    Column("n", _Serial, primary_key=True),
+    Column("n", Serial, primary_key=True),
     Column("id", String(26), nullable=False, unique=True),
     Column("client", String(64), nullable=False),
     Column("status", String(12), nullable=False),
@@ -51,13 +48,27 @@ messages = Table(
     Column("tp_st", Integer),
     Column("reported_at_ms", BigInteger),
     Column("feedback", String(12)),
+    # Where simcourier made the code: the verification it proves, and which of its sends this is.
+    Column("verification", BigInteger),
+    Column("send_no", Integer),
+    Column("region", String(3)),
+    Column("callback", String(26)),
+    # 1 to 7: replace an older message of the same type on the phone (TP-PID 0x41-0x47, TS 23.040 9.2.3.9).
+    Column("replace_type", Integer),
+    # The modem of the code before it: only from the same number does one message replace another.
+    Column("prefer", String(64)),
+    # Written with a sandbox key: goes to no real modem, ever, whatever is configured by then.
+    Column("sandbox", Boolean, nullable=False, server_default=text("0")),
+    # Set when the number is reduced to a mask: by it the messages to a number are still found.
+    Column("number_key", String(32)),
     CheckConstraint(f"status IN ({_statuses})", name="status"),
 )
 _queued = text("status = 'queued'")
 _sealed = text("body IS NOT NULL")
-# One lane for each modem that messages are pinned to, and one (NULL) for all others.
+# On each side one lane for each modem that messages are pinned to, and one (NULL) for all others.
 Index(
     "messages_queue",
+    messages.c.sandbox,
     messages.c.modem,
     messages.c.rank,
     messages.c.n,
@@ -76,6 +87,18 @@ Index(
     postgresql_where=_superseding,
 )
 Index("messages_recipient", messages.c.recipient, messages.c.n)
+_reduced = text("number_key IS NOT NULL")
+Index(
+    "messages_number", messages.c.number_key, messages.c.n, sqlite_where=_reduced, postgresql_where=_reduced
+)
+_of_a_verification = text("verification IS NOT NULL")
+Index(
+    "messages_verification",
+    messages.c.verification,
+    messages.c.n,
+    sqlite_where=_of_a_verification,
+    postgresql_where=_of_a_verification,
+)
 Index("messages_client", messages.c.client, messages.c.n)
 # Most messages pass through none of these states: listing one must not walk over all the others.
 for _status in (
@@ -92,7 +115,7 @@ for _status in (
 events = Table(
     "message_events",
     metadata,
-    Column("seq", _Serial, primary_key=True),
+    Column("seq", Serial, primary_key=True),
     Column("message", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("status", String(12), nullable=False),
@@ -125,7 +148,7 @@ Index("parts_awaiting_since", parts.c.at_ms, sqlite_where=_awaiting, postgresql_
 unmatched_reports = Table(
     "unmatched_reports",
     metadata,
-    Column("seq", _Serial, primary_key=True),
+    Column("seq", Serial, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("sim", String(32), nullable=False),
     Column("tp_mr", Integer, nullable=False),
@@ -133,44 +156,3 @@ unmatched_reports = Table(
     Column("service_centre_at_ms", BigInteger),
     Column("tp_st", Integer, nullable=False),
 )
-
-keys = Table(
-    "keys",
-    metadata,
-    Column("id", String(22), primary_key=True),
-    Column("name", String(64), nullable=False, unique=True),
-    Column("digest", String(64), nullable=False),
-    Column("scopes", String, nullable=False),
-    Column("created_at_ms", BigInteger, nullable=False),
-    Column("revoked_at_ms", BigInteger),
-)
-
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("client", String(64), primary_key=True),
-    Column("key_digest", String(64), primary_key=True),
-    Column("fingerprint", String(64), nullable=False),
-    Column("answer", LargeBinary, nullable=False),
-    Column("created_at_ms", BigInteger, nullable=False),
-    Index("idempotency_created", "created_at_ms"),
-)
-
-pin_tries = Table(
-    "pin_tries",
-    metadata,
-    Column("card", String(32), primary_key=True),
-    Column("pin_digest", String(64), primary_key=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("accepted", Boolean),
-)
-
-paused_modems = Table("paused_modems", metadata, Column("name", String(64), primary_key=True))
-
-starts = Table(
-    "starts",
-    metadata,
-    Column("epoch", _Serial, primary_key=True),
-    Column("at_ms", BigInteger, nullable=False),
-)
-"""One row a start of the daemon: the epoch is the lease under which it claims."""

@@ -1,0 +1,1 @@
+"""TELLS: passes what happened on to the applications' endpoints (Standard Webhooks 1.0.0)."""

@@ -1,0 +1,92 @@
+"""Signs an event and sends it to its endpoint, once; and what a try has come to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simcourier import __version__
+from simcourier.errors import EquipmentError, RequestError
+from simcourier.hooks.guard import Guard
+from simcourier.hooks.post import Outcome, Post, tls
+from simcourier.hooks.schedule import pause_ms
+from simcourier.hooks.signing import signatures
+from simcourier.outbox.endpoints import Endpoint
+from simcourier.outbox.hooks import DeliveryState
+from simcourier.outbox.seal import Sealer
+
+
+class Courier:
+    """Carries events to endpoints, one at a time; each thread has its own."""
+
+    def __init__(
+        self, guard: Guard, sealer: Sealer, wall_ms: Callable[[], int], ca_file: str, timeout_s: float
+    ) -> None:
+        self._guard = guard
+        self._sealer = sealer
+        self._wall_ms = wall_ms
+        self._context = tls(ca_file)
+        self._timeout_s = timeout_s
+        self._post: Post | None = None
+
+    def carry(self, endpoint: Endpoint, event_id: str, body: bytes) -> Outcome:
+        """Send an event, signed as of now. The target is resolved and checked anew each time."""
+        try:
+            target, addresses = self._guard.admit(endpoint.url)
+            headers = self._headers(endpoint, event_id, body)
+        except (RequestError, EquipmentError) as error:
+            return Outcome(None, str(error))
+        post = self._post = Post(target, self._context, self._timeout_s)
+        try:
+            return post.send(addresses, headers, body)
+        finally:
+            self._post = None
+
+    def abort(self) -> None:
+        """End what is under way, from another thread."""
+        post = self._post
+        if post is not None:
+            post.abort()
+
+    def _headers(self, endpoint: Endpoint, event_id: str, body: bytes) -> dict[str, str]:
+        now_ms = self._wall_ms()
+        timestamp = now_ms // 1000
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": f"simcourier/{__version__}",
+            "webhook-id": event_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signatures(
+                live_secrets(endpoint, self._sealer, now_ms), event_id, timestamp, body
+            ),
+        }
+
+
+def live_secrets(endpoint: Endpoint, sealer: Sealer, now_ms: int) -> list[str]:
+    """The secrets to sign with now, the newest first. Raises EquipmentError where the key file is another one."""
+    found = [sealer.open(endpoint.secret, endpoint.id)]
+    if endpoint.old_secret is not None and now_ms < (endpoint.old_until_ms or 0):
+        found.append(sealer.open(endpoint.old_secret, endpoint.id))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a delivery is after a try, and when it is tried again."""
+
+    state: DeliveryState
+    next_at_ms: int | None = None
+
+
+def judge(outcome: Outcome, failures_before: int, now_ms: int, chance: float | None = None) -> Verdict:
+    """What a try with this outcome means for its delivery."""
+    if outcome.delivered:
+        return Verdict(DeliveryState.DELIVERED)
+    if outcome.gone:
+        return Verdict(DeliveryState.FAILED)
+    # Not a secret, only spread.
+    pause = pause_ms(failures_before + 1, random.random() if chance is None else chance)  # noqa: S311
+    if pause is None:
+        return Verdict(DeliveryState.FAILED)
+    return Verdict(DeliveryState.PENDING, now_ms + pause)

@@ -1,0 +1,35 @@
+"""The tables, for SQLite and PostgreSQL; times are wall-clock milliseconds since 1970."""
+
+from simcourier.outbox.schema.audit import audit, audit_anchors
+from simcourier.outbox.schema.base import metadata
+from simcourier.outbox.schema.hooks import notices, relay_cursors, webhook_deliveries, webhook_endpoints
+from simcourier.outbox.schema.keys import clock_marks, idempotency, keys, paused_modems, pin_tries, starts
+from simcourier.outbox.schema.limits import blocks, limit_rules, limit_windows
+from simcourier.outbox.schema.messages import events, messages, parts, unmatched_reports
+from simcourier.outbox.schema.verifications import failures, templates, verifications
+
+__all__ = [
+    "audit",
+    "audit_anchors",
+    "blocks",
+    "clock_marks",
+    "events",
+    "failures",
+    "idempotency",
+    "keys",
+    "limit_rules",
+    "limit_windows",
+    "messages",
+    "metadata",
+    "notices",
+    "parts",
+    "paused_modems",
+    "pin_tries",
+    "relay_cursors",
+    "starts",
+    "templates",
+    "unmatched_reports",
+    "verifications",
+    "webhook_deliveries",
+    "webhook_endpoints",
+]

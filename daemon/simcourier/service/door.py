@@ -1,0 +1,39 @@
+"""The one door for web and command line: a part for each thing that callers may do."""
+
+from __future__ import annotations
+
+from simcourier.config import Config
+from simcourier.metrics import Metrics
+from simcourier.service.audit import AuditTrail
+from simcourier.service.box import Box
+from simcourier.service.clients import Clients
+from simcourier.service.guard import Guard
+from simcourier.service.limits import Limits
+from simcourier.service.messages import Messages
+from simcourier.service.modems import Modems
+from simcourier.service.privacy import Privacy
+from simcourier.service.room import Room
+from simcourier.service.secrets import Secrets
+from simcourier.service.templates import Templates
+from simcourier.service.tools import Tools
+from simcourier.service.webhooks import Webhooks
+
+
+class Service:
+    """What callers may do; every method of every part is safe to call from any thread but the writer's."""
+
+    def __init__(self, tools: Tools, local_secret: str) -> None:
+        self.config: Config = tools.config
+        self.metrics: Metrics = tools.metrics
+        self.room = Room(tools)
+        self.clients = Clients(tools, local_secret)
+        self.guard = Guard(tools)
+        self.limits = Limits(tools, self.guard)
+        self.messages = Messages(tools, self.room)
+        self.modems = Modems(tools)
+        self.templates = Templates(tools)
+        self.webhooks = Webhooks(tools)
+        self.audit = AuditTrail(tools)
+        self.privacy = Privacy(tools)
+        self.secrets = Secrets(tools)
+        self.box = Box(tools, self.room)

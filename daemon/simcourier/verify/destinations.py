@@ -1,0 +1,245 @@
+"""Where a message may go: country, kind of number, and what an admin allows (ITU-T E.164, E.118)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import phonenumbers
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+)
+
+from simcourier.errors import RequestError
+
+OWN = "own"
+ANY = "any"
+
+
+class Kind(StrEnum):
+    """Who wrote the text, and so which limits hold: `[limits.verifications]` or `[limits.messages]`."""
+
+    CODE = "verifications"
+    """A code that this box made and checks."""
+    TEXT = "messages"
+    """What an application wrote itself, be it a code or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What an admin allows for one kind; a prefix begins with a plus sign, a short code does not."""
+
+    regions: frozenset[str]
+    everywhere: bool = False
+    prefixes: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+# Country codes without a country (E.164 lists them as shared): no operator's SMS tariff covers them, and each has
+# numbers that pay whoever is called.
+_NO_COUNTRY = {
+    "870": "a satellite network",
+    "881": "a satellite network",
+    "882": "an international network",  # Thuraya (+88216) among them
+    "883": "an international network",
+    "800": "an international service number",
+    "808": "an international service number",
+    "878": "an international service number",
+    "888": "an international service number",
+    "979": "an international premium number",
+}
+_COSTLY = {
+    PhoneNumberType.PREMIUM_RATE: "a premium number",
+    PhoneNumberType.SHARED_COST: "a shared-cost number",
+    PhoneNumberType.PAGER: "a pager",
+    PhoneNumberType.VOICEMAIL: "a mailbox",
+    # Calls and texts are forwarded at the sender's cost, which is what makes +44 70 worth pumping.
+    PhoneNumberType.PERSONAL_NUMBER: "a forwarding number",
+    PhoneNumberType.UAN: "a company's service number",
+}
+# A code proves that somebody holds a certain phone (NIST SP 800-63B section 3.1.3): none of these does.
+_NO_PHONE = {
+    PhoneNumberType.FIXED_LINE: "a fixed line",
+    PhoneNumberType.TOLL_FREE: "a toll-free number",
+    PhoneNumberType.VOIP: "an internet telephone",
+}
+_TYPES = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed-or-mobile",
+    PhoneNumberType.FIXED_LINE: "fixed",
+    PhoneNumberType.TOLL_FREE: "toll-free",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.PREMIUM_RATE: "premium",
+    PhoneNumberType.SHARED_COST: "shared-cost",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+    PhoneNumberType.PERSONAL_NUMBER: "forwarding",
+    PhoneNumberType.UAN: "service",
+}
+# Kept free for films, manuals and tests, so that no table of assigned numbers has them: what follows the country
+# code may be anything in the 555 area; Ofcom's are "telephone numbers for drama use".
+_FICTIONAL = {"+1555": "US", "+447700900": "GB", "+441632960": "GB"}
+# Where a card's issuer is not named by its country's telephone code (ITU-T list of issuer identifier numbers).
+_ISSUERS = {"01": "US", "302": "CA", "997": "KZ"}
+_UNKNOWN = "ZZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What the tables of numbers say: the ISO 3166 region, and the kind of number in words."""
+
+    region: str
+    type: str
+
+
+def locate(number: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> Located:
+    """Where an E.164 number such as `+447700900001` lies, if a message may go there.
+
+    Raises RequestError `invalid-number` where it can't be anybody's phone, `destination-not-allowed` where
+    nobody allowed it.
+    """
+    _check_country_code(number, pointer)
+    if number.startswith(allowed.denied):
+        raise _not_allowed("An admin of this box has ruled out numbers that begin so.", pointer)
+    parsed = _parse(number, pointer)
+    regions = _regions(number, parsed)
+    number_type = _type(parsed, regions[0])
+    if number_type in _COSTLY:
+        raise _not_allowed(f"This is {_COSTLY[number_type]}, which this box never sends to.", pointer)
+    if not number.startswith(allowed.prefixes):
+        _check_regions(regions, allowed, kind, pointer)
+        if kind is Kind.CODE and number_type in _NO_PHONE:
+            raise _invalid(f"This is {_NO_PHONE[number_type]}; a code goes to a mobile phone.", pointer)
+    return Located(regions[0], _TYPES.get(number_type, "unknown"))
+
+
+def describe(number: str) -> Located:
+    """Where a number lies and of what kind it is, whether anybody may send to it or not. Raises `invalid-number`."""
+    if number[1:4] in _NO_COUNTRY:
+        return Located("001", "international")
+    parsed = _parse(number, "/to")
+    region = _regions(number, parsed)[0]
+    return Located(region, _TYPES.get(_type(parsed, region), "unknown"))
+
+
+def check_short_code(digits: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> None:
+    """Raise RequestError unless a short code may be sent to: its country and price are the network's to know.
+
+    So an application may write to one where messages go to any country, or where the code itself is allowed.
+    """
+    if kind is Kind.CODE:
+        raise RequestError("invalid-number", "A code goes to a phone, not to a short code.", pointer=pointer)
+    if digits in allowed.denied or not (allowed.everywhere or digits in allowed.prefixes):
+        raise _not_allowed("This box does not send to this short code.", pointer)
+
+
+def _check_country_code(number: str, pointer: str) -> None:
+    what = _NO_COUNTRY.get(number[1:4])
+    if what is not None:
+        raise _not_allowed(f"This is {what}, which this box never sends to.", pointer)
+
+
+def _parse(number: str, pointer: str) -> PhoneNumber:
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except NumberParseException:
+        raise _invalid("There is no country with this code.", pointer) from None
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE
+    # What is judged must be what is dialled: the parser drops national prefixes, such as a zero after +44.
+    if not possible or phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != number:
+        raise _invalid("No number of this country has this many digits.", pointer)
+    return parsed
+
+
+def _regions(number: str, parsed: PhoneNumber) -> tuple[str, ...]:
+    """The region of a number; of one in a block that the tables don't have, all that it may lie in.
+
+    Tables age, and a box on premises may not be updated for years: a new block of mobile numbers must not be refused as
+    invalid. But where countries share a code, a block that is unknown must not pass for the largest of them: Guernsey
+    is not Great Britain's, and costs more.
+    """
+    known = phonenumbers.region_code_for_number(parsed)
+    if known is not None:
+        return (known,)
+    for prefix, region in _FICTIONAL.items():
+        if number.startswith(prefix):
+            return (region,)
+    sharing = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
+    # Regions with leading digits of their own would have been recognised by them.
+    free = tuple(region for region in sharing if _leading_digits(region) is None)
+    return free or sharing[:1]
+
+
+def _leading_digits(region: str) -> str | None:
+    metadata = PhoneMetadata.metadata_for_region(region)
+    return None if metadata is None else metadata.leading_digits
+
+
+def _type(parsed: PhoneNumber, region: str) -> int:
+    known = phonenumbers.number_type(parsed)
+    return known if known != PhoneNumberType.UNKNOWN else _type_beside(parsed, region)
+
+
+def _type_beside(parsed: PhoneNumber, region: str) -> int:
+    """The costly type whose example begins like this number of an unknown block, else UNKNOWN.
+
+    Fraud prefers numbers that nobody was assigned, next to those that pay.
+    """
+    beginning = phonenumbers.national_significant_number(parsed)[:3]
+    for number_type in _COSTLY:
+        example = phonenumbers.example_number_for_type(region, number_type)
+        if example is not None and phonenumbers.national_significant_number(example)[:3] == beginning:
+            return int(number_type)
+    return int(PhoneNumberType.UNKNOWN)
+
+
+def _check_regions(regions: tuple[str, ...], allowed: Allowed, kind: Kind, pointer: str) -> None:
+    refused = [region for region in regions if region not in allowed.regions]
+    if allowed.everywhere or not refused:
+        return
+    what = "codes" if kind is Kind.CODE else "messages"
+    if len(regions) == 1:
+        raise _not_allowed(f"This box sends no {what} to this country ({regions[0]}).", pointer)
+    raise _not_allowed(
+        f"This number may lie in {' or '.join(regions)}, and this box sends no {what} to {refused[0]}; "
+        "an admin can allow its prefix.",
+        pointer,
+    )
+
+
+def telephone_code(region: str) -> str:
+    """The country code of E.164 of a region, such as `44`."""
+    return str(phonenumbers.country_code_for_region(region))
+
+
+def own_regions(cards: Iterable[str]) -> frozenset[str]:
+    """The countries of these cards, by their ICCIDs: "89" and the telephone code of the issuer's country (E.118)."""
+    found = (_region_of_issuer(card[2:]) for card in cards if card.startswith("89"))
+    return frozenset(region for region in found if region not in {None, _UNKNOWN, "001"})
+
+
+def _region_of_issuer(digits: str) -> str:
+    for issuer, region in _ISSUERS.items():
+        if digits.startswith(issuer):
+            return region
+    codes = (
+        int(digits[:length])
+        for length in (1, 2, 3)
+        if digits[:length].isascii() and digits[:length].isdigit()
+    )
+    regions = (phonenumbers.region_code_for_country_code(code) for code in codes)
+    return next((region for region in regions if region != _UNKNOWN), _UNKNOWN)
+
+
+def _not_allowed(detail: str, pointer: str) -> RequestError:
+    return RequestError("destination-not-allowed", detail, pointer=pointer)
+
+
+def _invalid(detail: str, pointer: str) -> RequestError:
+    return RequestError("invalid-number", detail, pointer=pointer)
