@@ -17,7 +17,14 @@ from bench.http import Connection
 from bench.processes import Program, ProgramError, wait_until
 
 SIMCOURIER = (sys.executable, "-P", "-m", "simcourier")
-SCOPES = ("messages:send", "messages:read", "status:read", "admin")
+SCOPES = (
+    "messages:send",
+    "messages:read",
+    "verifications:start",
+    "verifications:check",
+    "status:read",
+    "admin",
+)
 
 
 def free_port() -> int:
@@ -49,7 +56,7 @@ class Virtual:
         file.write_text(scenario)
         command = [*SIMCOURIER, "virtual", "--modems", str(modems), "--dir", directory, "--scenario", file]
         self.program = Program("simcourier virtual", command, directory / "virtual.log")
-        wait_until(self._is_up, 20, f"virtual modems in {directory}\n{self.program.tail()}")
+        wait_until(self._is_up, 20, lambda: f"virtual modems in {directory}\n{self.program.tail()}")
 
     def _is_up(self) -> bool:
         self.program.check()
@@ -88,10 +95,19 @@ class Virtual:
 
 
 class Daemon:
-    """`simcourier run` on a storage directory, which outlives it; may be started again and again."""
+    """`simcourier run` on a storage directory, which outlives it; may be started again and again.
+
+    `sending` is TOML for the table of this name, `tables` are further whole tables.
+    """
 
     def __init__(
-        self, storage: Path, virtual: Virtual, *, modems: list[str] | None = None, sending: str = ""
+        self,
+        storage: Path,
+        virtual: Virtual,
+        *,
+        modems: list[str] | None = None,
+        sending: str = "",
+        tables: str = "",
     ) -> None:
         self.storage = storage
         self.port = free_port()
@@ -104,7 +120,7 @@ class Daemon:
         ]
         self.config.write_text(
             f'[http]\nlisten = "127.0.0.1:{self.port}"\n[storage]\ndirectory = "{storage}"\n'
-            f'[discovery]\nenabled = false\n[log]\nlevel = "warning"\n[sending]\n{sending}\n'
+            f'[discovery]\nenabled = false\n[log]\nlevel = "warning"\n[sending]\n{sending}\n{tables}\n'
             + "".join(entries)
         )
         self.key = self._make_key()
@@ -135,11 +151,11 @@ class Daemon:
         """Start, and wait until every modem is ready."""
         self.spawn()
         self.wait_ready(timeout_s)
-        wait_until(self.all_ready, timeout_s, f"modems are not ready: {self.states()}", 0.1)
+        wait_until(self.all_ready, timeout_s, lambda: f"modems are not ready: {self.states()}", 0.1)
 
     def wait_ready(self, timeout_s: float = 60.0, pause_s: float = 0.005) -> None:
         """Wait for the first 200 of /readyz."""
-        wait_until(self._is_ready, timeout_s, f"/readyz is not 200\n{self._log.read_text()[-2000:]}", pause_s)
+        wait_until(self._is_ready, timeout_s, lambda: f"/readyz is not 200\n{self.running.tail()}", pause_s)
 
     def _is_ready(self) -> bool:
         self.running.check()
@@ -164,11 +180,15 @@ class Daemon:
             raise ProgramError("the daemon was not started")
         return self.program
 
-    def kill(self) -> None:
-        """`kill -9`, and nothing else."""
-        os.kill(self.running.pid, signal.SIGKILL)
+    def kill(self) -> str:
+        """`kill -9`, and nothing else. Returns how it had ended by itself before, or an empty text."""
+        was_running = self.running.is_running
+        if was_running:
+            os.kill(self.running.pid, signal.SIGKILL)
         self.running.kill()
         self.api.close()
+        by_us = was_running and self.running.exit_code == -signal.SIGKILL
+        return "" if by_us else self.running.obituary()
 
     def stop(self) -> None:
         """SIGTERM, and wait for the clean end."""

@@ -63,9 +63,11 @@ class Place:
         *,
         modems: list[str] | None = None,
         sending: str = "",
+        tables: str = "",
     ) -> Daemon:
         """A daemon that is not started yet; without `storage` on an empty one."""
-        daemon = Daemon(storage or self.path("storage"), virtual, modems=modems, sending=sending)
+        where = storage or self.path("storage")
+        daemon = Daemon(where, virtual, modems=modems, sending=sending, tables=tables)
         return self.keep(daemon, daemon.stop)
 
     def log(self, virtual: Virtual) -> NetworkLog:

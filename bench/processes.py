@@ -16,6 +16,8 @@ SOURCES = os.pathsep.join(str(ROOT / name) for name in ("", "daemon", "web"))
 """This very checkout, whatever is installed."""
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _LOG_TAIL = 2000
+_FATAL = "Fatal Python error"
+"""What faulthandler writes first when a signal ends the process; the stacks of all threads follow."""
 
 
 class ProgramError(Exception):
@@ -37,6 +39,7 @@ class Program:
     ) -> None:
         self.name = name
         self.log = log
+        self._log_begins = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
                 [str(word) for word in command],
@@ -63,11 +66,26 @@ class Program:
     def check(self) -> None:
         """Raise ProgramError where it has ended."""
         if not self.is_running:
-            raise ProgramError(f"{self.name} ended with {self._popen.returncode}\n{self.tail()}")
+            raise ProgramError(self.obituary())
+
+    def obituary(self) -> str:
+        """How it ended, and the end of its output. Only for one that has ended."""
+        code = self._popen.returncode
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"{self.name} ended with {how}\n{self.tail()}"
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, negative for the signal that ended it; None while it runs."""
+        return self._popen.poll()
 
     def tail(self) -> str:
-        """The end of its output."""
-        return self.log.read_text("utf-8", "replace")[-_LOG_TAIL:]
+        """The end of its own output; where there is a fatal error, all from there on."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_begins)
+            text = log.read().decode("utf-8", "replace")
+        fatal = text.find(_FATAL)
+        return text[-_LOG_TAIL:] if fatal < 0 else text[fatal:]
 
     def kill(self) -> None:
         """SIGKILL to the whole group, now."""
@@ -126,10 +144,13 @@ def _session(leader: int) -> list[tuple[int, int]]:
     return found
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float, what: str, pause_s: float = 0.02) -> None:
-    """Wait until `condition()` is true. Raises ProgramError."""
+def wait_until(
+    condition: Callable[[], object], timeout_s: float, what: str | Callable[[], str], pause_s: float = 0.02
+) -> None:
+    """Wait until `condition()` is true. Raises ProgramError with `what`, asked for only then where it is a function."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise ProgramError(f"waited {timeout_s:.0f} s in vain: {what}")
+            told = what if isinstance(what, str) else what()
+            raise ProgramError(f"waited {timeout_s:.0f} s in vain: {told}")
         time.sleep(pause_s)

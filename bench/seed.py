@@ -1,4 +1,4 @@
-"""Fill a storage directory with old and waiting messages, through the project's own schema."""
+"""Fill a storage directory with old and waiting messages, through the project's own schema; the past of a busy box."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from bench.load import phone
 from simcourier.config import Storage
@@ -20,37 +21,57 @@ from simcourier.outbox.seal import Sealer, open_sealer
 BATCH = 5000
 PARKED = "parked"
 """The modem that waiting messages are pinned to; no box has one of this name, so they stay."""
-_DAY_MS = 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
 _SIMS = 64
 
 
 def seed(storage: Path, old: int, queued: int, advance: Callable[[], None]) -> None:
     """Write `old` delivered messages of the last sixty days and `queued` waiting ones pinned to `PARKED`."""
-    engine = database.open_engine(storage)
     sealer = open_sealer(Storage(directory=str(storage)))
+    with making_up(storage) as connection:
+        now_ms = time.time_ns() // 1_000_000
+        rng = random.Random(1)
+        for numbers in batches(1, old):
+            insert_delivered(connection, numbers, old, now_ms, rng)
+            advance()
+        for numbers in batches(old + 1, queued):
+            _insert_queued(connection, numbers, now_ms, sealer)
+            advance()
+
+
+def steps(old: int, queued: int) -> int:
+    """How often `seed` calls `advance`."""
+    return len(batches(1, old)) + len(batches(old + 1, queued))
+
+
+def batches(first: int, count: int) -> list[range]:
+    """The numbers of `count` rows from `first` on, as many at once as go into one transaction."""
+    end = first + count
+    return [range(start, min(start + BATCH, end)) for start in range(first, end, BATCH)]
+
+
+@contextmanager
+def making_up(storage: Path) -> Iterator[Connection]:
+    """A connection for writing the past; at the end the box stands as if it had lived through it."""
+    engine = database.open_engine(storage)
     with engine.connect() as connection:
         # Durability is not wanted while the past is made up; the daemon's own connections set their own.
         connection.exec_driver_sql("PRAGMA synchronous=OFF")
         connection.exec_driver_sql("PRAGMA wal_autocheckpoint=10000")
         connection.exec_driver_sql("PRAGMA cache_size=-262144")
         connection.commit()
-        now_ms = time.time_ns() // 1_000_000
-        rng = random.Random(1)
-        for first in range(1, old + 1, BATCH):
-            numbers = range(first, min(first + BATCH, old + 1))
-            _insert_delivered(connection, numbers, old, now_ms, rng)
-            advance()
-        for first in range(old + 1, old + queued + 1, BATCH):
-            numbers = range(first, min(first + BATCH, old + queued + 1))
-            _insert_queued(connection, numbers, now_ms, sealer)
-            advance()
+        yield connection
+        _pass_on(connection)
     database.checkpoint(engine, "TRUNCATE")
     engine.dispose()
 
 
-def steps(old: int, queued: int) -> int:
-    """How often `seed` calls `advance`."""
-    return -(-old // BATCH) + -(-queued // BATCH)
+def _pass_on(connection: Connection) -> None:
+    """Old events were told to applications long ago: none is left for the relay to look at."""
+    for name, table in (("messages", schema.events), ("notices", schema.notices)):
+        last = connection.execute(select(func.max(table.c.seq))).scalar() or 0
+        connection.execute(schema.relay_cursors.insert(), {"name": name, "seq": last})
+    connection.commit()
 
 
 def unpark(storage: Path) -> None:
@@ -85,12 +106,23 @@ def _message(n: int, created_at_ms: int, message_class: MessageClass) -> dict[st
     }
 
 
-def _insert_delivered(
-    connection: Connection, numbers: range, old: int, now_ms: int, rng: random.Random
+def created_at_ms(n: int, old: int, now_ms: int) -> int:
+    """When the n-th of `old` messages came in: they are spread evenly over sixty days, the last six hours ago."""
+    return now_ms - 60 * DAY_MS * (old - n + 1) // old - DAY_MS // 4
+
+
+def insert_delivered(
+    connection: Connection,
+    numbers: range,
+    old: int,
+    now_ms: int,
+    rng: random.Random,
+    about: Callable[[int], dict[str, Any]] = lambda n: {},
 ) -> None:
+    """Write delivered messages with their events and parts; `about` gives further columns of the n-th."""
     messages, events, parts = [], [], []
     for n in numbers:
-        created_ms = now_ms - 60 * _DAY_MS * (old - n + 1) // old - _DAY_MS // 4
+        created_ms = created_at_ms(n, old, now_ms)
         sim = rng.randrange(_SIMS)
         modem = f"modem-{sim:03d}"
         reported_ms = created_ms + rng.randrange(2000, 20_000)
@@ -105,6 +137,7 @@ def _insert_delivered(
                 "sent_by": modem,
                 "tp_st": 0,
                 "reported_at_ms": reported_ms,
+                **about(n),
             }
         )
         events += _history(n, modem, created_ms, reported_ms)
@@ -150,7 +183,7 @@ def _insert_queued(connection: Connection, numbers: range, now_ms: int, sealer: 
             "body": sealer.seal(f"Seeded code {n:07d}", row["id"]),
             "modem": PARKED,
             "attempts": 0,
-            "deadline_ms": now_ms + 7 * _DAY_MS,
+            "deadline_ms": now_ms + 7 * DAY_MS,
         }
         messages.append(row)
         events.append({"message": n, "at_ms": now_ms, "status": Status.QUEUED, "modem": None, "detail": None})

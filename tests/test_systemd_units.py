@@ -124,7 +124,7 @@ def test_the_directories_are_those_of_the_configuration() -> None:
 
 # --- the example configuration ---
 
-SETTING = re.compile(r"^#(?=(\[\[?[a-z]+\]|[a-z_]+ = ))", re.M)
+SETTING = re.compile(r"^#(?=(\[\[?[a-z]+\]|[a-z0-9_]+ = ))", re.M)
 
 
 def test_the_example_configuration_as_it_comes_is_the_default() -> None:
@@ -138,17 +138,16 @@ def test_the_example_configuration_shows_every_setting_with_its_default() -> Non
     modem = shown.pop("modems")[0]
     assert set(modem) == set(config.Modem.__struct_fields__)
     assert modem["baudrate"] == config.Modem("x").baudrate
-    defaults = msgspec.to_builtins(config.Config())
+    # By way of JSON, which has arrays for tuples as TOML has.
+    defaults = msgspec.json.decode(msgspec.json.encode(config.Config()))
     defaults.pop("modems")
-    # A tuple is an array in TOML.
-    defaults["discovery"]["ports"] = list(defaults["discovery"]["ports"])
     assert shown == defaults
 
 
 def test_every_setting_of_the_example_has_words_before_it() -> None:
     lines = (DIRECTORY / "simcourier.toml").read_text("utf-8").splitlines()
     for before, line in itertools.pairwise(lines):
-        if re.match(r"#[a-z_]+ = ", line):
+        if re.match(r"#[a-z0-9_]+ = ", line):
             assert before.startswith("# "), f"nothing says what {line} is"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,6 +38,7 @@ from simcourier.outbox.seal import Sealer
 from simcourier.outbox.writer import Writer
 from simcourier.service import Service, Tools
 from simcourier.sms.report import StatusReport
+from simcourier.sms.tpdu import decode_submit
 from simcourier_web.application import create_application
 
 PHONE = "+447700900123"
@@ -86,6 +88,7 @@ class WebBox:
         sending: Sending | None = None,
         webhooks: Webhooks | None = None,
         modems: tuple[Modem, ...] = (),
+        **tables: Any,
     ) -> None:
         self.config = Config(
             http=http or Http(),
@@ -93,6 +96,7 @@ class WebBox:
             sending=sending or Sending(),
             webhooks=webhooks or Webhooks(),
             modems=modems,
+            **tables,
         )
         self.now = 1000.0
         self.engine = database.open_engine(directory)
@@ -100,7 +104,8 @@ class WebBox:
             lease = database.new_epoch(connection, self.wall_ms())
         self.metrics = Metrics()
         self.radio = Radio()
-        clock = Clock(lambda: self.now, self.wall_ms)
+        self.clock_step_ms = 0
+        clock = Clock(lambda: self.now, lambda: self.wall_ms() + self.clock_step_ms)
         sealer = Sealer(b"k" * 32)
         self.writer = Writer(self.engine, on_commit=lambda: self.hooks.wake())  # noqa: PLW0108 - made below
         audit = Audit(sealer.audit_key)
@@ -180,7 +185,24 @@ class WebBox:
     def send(self, key: str, **fields: Any) -> TestResponse:
         return self.post("/v1/messages", key, json={"to": PHONE, "text": TEXT, **fields})
 
+    def start(self, key: str, **fields: Any) -> TestResponse:
+        return self.post("/v1/verifications", key, json={"to": PHONE, "purpose": "login", **fields})
+
+    def check(self, key: str, verification: str, code: str, **fields: Any) -> TestResponse:
+        return self.post(f"/v1/verifications/{verification}/check", key, json={"code": code, **fields})
+
     # --- modems and network ---
+
+    def text(self, index: int = -1) -> str:
+        """What a phone would show of a job."""
+        self.settle()
+        return "".join(decode_submit(part.hex).text or "" for part in self.radio.jobs[index][1].parts)
+
+    def code(self, index: int = -1) -> str:
+        """The code in a job's text."""
+        found = re.search(r"[0-9]{6,10}", self.text(index))
+        assert found is not None
+        return found[0]
 
     def tell(self, *facts: Fact) -> None:
         for fact in facts:

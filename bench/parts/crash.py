@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.appliance import Daemon
 from bench.context import Context
 from bench.figures import median, percentile
 from bench.load import Entry, Stream
 from bench.network import NetworkLog
-from bench.processes import wait_until
+from bench.processes import ProgramError, wait_until
 from bench.tables import Table
 
 MODEMS = 8
@@ -23,6 +24,8 @@ LONGEST_LIFE_S = 1.0
 EARLY = 0.1
 """This share of the kills falls into the start, before /readyz is 200."""
 SETTLE_S = 300.0
+MOST_ENDS = 10
+T = TypeVar("T")
 FINAL = {"delivered", "undelivered", "failed", "expired", "superseded", "canceled"}
 
 
@@ -40,11 +43,13 @@ class Verdict:
     strangers: list[str] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
     with_unknown: int = 0
+    ended: list[str] = field(default_factory=list)
+    """How the daemon ended where nobody had killed it."""
 
     @property
     def is_right(self) -> bool:
         """Was the promise kept?"""
-        return not (self.lost or self.unsaid or self.strangers)
+        return not (self.lost or self.unsaid or self.strangers or self.ended)
 
 
 def run(context: Context) -> bool:
@@ -56,32 +61,85 @@ def run(context: Context) -> bool:
         log = place.log(virtual)
         daemon.start()
         load = place.load(daemon, STREAM)
-        restarts = _kill_again_and_again(context, daemon, kills)
+        watch = _Watch(context, daemon)
+        restarts = _kill_again_and_again(context, watch, kills)
         time.sleep(1)
         entries = load.stop()
-        wait_until(daemon.is_quiet, SETTLE_S, "the queue does not become empty", 0.2)
-        _await_reports(daemon, entries)
+        watch.keep_up(lambda: wait_until(daemon.is_quiet, SETTLE_S, "the queue does not become empty", 0.2))
+        watch.keep_up(lambda: _await_reports(daemon, entries))
         log.poll()
-        verdict = _judge(context, daemon, entries, log)
-        daemon.stop()
+        verdict = watch.keep_up(lambda: _judge(context, daemon, entries, log))
+        watch.stop()
+        verdict.ended = watch.ended
         context.show(_table(kills, restarts, verdict))
         return verdict.is_right
 
 
-def _kill_again_and_again(context: Context, daemon: Daemon, kills: int) -> list[float]:
+class _Watch:
+    """Starts and kills the daemon, and tells each time that it ended by itself."""
+
+    def __init__(self, context: Context, daemon: Daemon) -> None:
+        self._context = context
+        self.daemon = daemon
+        self.ended: list[str] = []
+
+    def _tell(self, obituary: str) -> None:
+        self.ended.append(obituary)
+        self._context.say(f"VIOLATION, the daemon ended by itself: {obituary}")
+        if len(self.ended) > MOST_ENDS:
+            raise ProgramError(f"the daemon ended by itself {len(self.ended)} times")
+
+    def kill_and_spawn(self) -> float:
+        """`kill -9`, and start again at once; returns when (monotonic)."""
+        obituary = self.daemon.kill()
+        if obituary:
+            self._tell(obituary)
+        began = time.monotonic()
+        self.daemon.spawn()
+        return began
+
+    def wait_ready(self) -> None:
+        """Wait for /readyz; a daemon that ends before is started again."""
+        while True:
+            try:
+                self.daemon.wait_ready()
+            except ProgramError:
+                if self.daemon.running.is_running:
+                    raise
+                self._tell(self.daemon.running.obituary())
+                self.daemon.spawn()
+            else:
+                return
+
+    def keep_up(self, step: Callable[[], T]) -> T:
+        """Do a step that asks the daemon; where it ends meanwhile, it is started again, and so is the step."""
+        while True:
+            try:
+                return step()
+            except OSError:
+                # The connection breaks a moment before the process is gone.
+                wait_until(lambda: not self.daemon.running.is_running, 10, "the daemon hangs up, but runs on")
+                self._tell(self.daemon.running.obituary())
+                self.daemon.spawn()
+                self.wait_ready()
+
+    def stop(self) -> None:
+        """The clean stop at the end, which must end with 0."""
+        self.daemon.stop()
+        if self.daemon.running.exit_code != 0:
+            self._tell(self.daemon.running.obituary())
+
+
+def _kill_again_and_again(context: Context, watch: _Watch, kills: int) -> list[float]:
     restarts: list[float] = []
     with context.progress("crash: kill -9", kills) as advance:
         for _ in range(kills):
             time.sleep(random.uniform(0, LONGEST_LIFE_S))
-            daemon.kill()
-            began = time.monotonic()
-            daemon.spawn()
+            began = watch.kill_and_spawn()
             while random.random() < EARLY:
                 time.sleep(random.uniform(0, median(restarts or [0.5])))
-                daemon.kill()
-                began = time.monotonic()
-                daemon.spawn()
-            daemon.wait_ready()
+                began = watch.kill_and_spawn()
+            watch.wait_ready()
             restarts.append(time.monotonic() - began)
             advance()
     return restarts
@@ -165,6 +223,7 @@ def _table(kills: int, restarts: list[float], verdict: Verdict) -> Table:
     table.add("had `unknown` on record at some time", verdict.with_unknown)
     table.add("sent although the 202 was cut off by a kill", verdict.unanswered_sent)
     table.add("on the network, but never posted", len(verdict.strangers))
+    table.add("the daemon ended by itself", len(verdict.ended))
     table.add("ends", ", ".join(f"{status} {count}" for status, count in verdict.ends.most_common()))
     table.notes = [
         f"{MODEMS} virtual modems in their own process ({SCENARIO.strip().replace(chr(10), ', ')}); "
@@ -175,4 +234,6 @@ def _table(kills: int, restarts: list[float], verdict: Verdict) -> Table:
     ]
     for what, texts in (("lost", verdict.lost), ("unsaid", verdict.unsaid), ("stranger", verdict.strangers)):
         table.notes += [f"VIOLATION, {what}: {text}" for text in texts[:10]]
+    # The stacks were told when it happened; a list of the results has one line each.
+    table.notes += [f"VIOLATION, {obituary.splitlines()[0]}" for obituary in verdict.ended]
     return table

@@ -33,7 +33,9 @@ class _Loop(Peer):
         hold = ["--hold"] if self._backlog else []
         command = [sys.executable, "-P", "-m", self.program, *hold, *map(str, self.ports)]
         self._loop = self.run("loop", command, with_input=True)
-        wait_until(lambda: self._count("ready") == len(self.ports), 60, f"{self.name}: {self._loop.tail()}")
+        wait_until(
+            lambda: self._count("ready") == len(self.ports), 60, lambda: f"{self.name}: {self._loop.tail()}"
+        )
         if self._backlog:
             self._loop.input.writelines(self._backlog)
             self._loop.input.close()

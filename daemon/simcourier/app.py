@@ -19,12 +19,13 @@ from sqlalchemy.engine import Connection
 from simcourier import log
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.dispatcher import Dispatcher
+from simcourier.dispatch.dispatcher import LARGEST_STEP_MS, Dispatcher
 from simcourier.errors import UnavailableError
 from simcourier.hooks.hooks import Hooks
 from simcourier.metrics import Metrics
-from simcourier.outbox import access, database, hooks, recovery, reports, store
+from simcourier.outbox import access, clock_marks, database, hooks, recovery, reports, store, verifications
 from simcourier.outbox.audit import Audit
+from simcourier.outbox.clock_marks import Mark
 from simcourier.outbox.seal import open_sealer
 from simcourier.outbox.writer import Writer
 from simcourier.radio.loop import Radio
@@ -35,6 +36,8 @@ DAY_MS = 24 * 3600 * 1000
 AWAIT_REPORT_MS = 3 * DAY_MS
 """After this long no delivery report is expected any more."""
 IDEMPOTENCY_MS = DAY_MS
+FAILURES_MS = 30 * DAY_MS
+"""After this long without a wrong code the count of a number is forgotten; a lock is not."""
 HOOKS_DRAIN_S = 3.0
 """Seconds that a stop waits for applications that are being told something; it is told again at the next start."""
 
@@ -42,6 +45,12 @@ HOOKS_DRAIN_S = 3.0
 def system_ms() -> int:
     """The system's clock, milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def clock_mark() -> Mark:
+    """Which boot this is, and how far the system's clock is ahead of the time since then."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return Mark(boot, system_ms() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
 class App:
@@ -118,12 +127,22 @@ class App:
         now_ms = self._clock.wall_ms()
         with self._engine.begin() as connection:
             lease = database.new_epoch(connection, now_ms)
+            self._look_at_clock(connection, now_ms)
             doubtful, resent = recovery.recover(connection, now_ms, self.config.sending.max_resends)
         if doubtful:
             self._log.warning(
                 "submits were under way when the daemon ended", unknown=doubtful, sent_again=resent
             )
         return lease
+
+    def _look_at_clock(self, connection: Connection, now_ms: int) -> None:
+        """Close open verifications where nobody can say how old they are (ASVS 6.5.8)."""
+        mark = clock_mark()
+        why = clock_marks.doubt(clock_marks.read(connection), mark, LARGEST_STEP_MS)
+        if why is not None:
+            closed = verifications.distrust(connection, now_ms, why)
+            self._log.warning("open verifications were closed", count=len(closed), why=why)
+        clock_marks.write(connection, mark)
 
     def _bind(self) -> Any:
         # Imported here: the page and the API know the service, the service does not know them.
@@ -180,9 +199,13 @@ class App:
 
     def _retire(self) -> None:
         now_ms = self._clock.wall_ms()
+        # The clock drifts against the time since boot; a mark from years ago would look like a clock that was set.
+        self._post(lambda c: clock_marks.write(c, clock_mark()))
         before_ms = now_ms - self.config.storage.retention_days * DAY_MS
         self._in_batches(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
         self._in_batches(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
+        self._in_batches(lambda c: verifications.retire(c, before_ms, store.BATCH))
+        self._post(lambda c: verifications.forget_failures(c, now_ms - FAILURES_MS))
         self._post(reports.drop_unmatched)
         told_before_ms = now_ms - self.config.webhooks.retention_days * DAY_MS
         self._in_batches(lambda c: hooks.retire(c, told_before_ms))

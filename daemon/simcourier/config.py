@@ -192,6 +192,8 @@ class Verifications(Struct, forbid_unknown_fields=True, frozen=True):
     delay_max: Annotated[int, Meta(ge=30, le=86_400)] = 3600
     failures_to_lock: Annotated[int, Meta(ge=5, le=100)] = 100
     failures_hour: Annotated[int, Meta(ge=5, le=100)] = 100
+    refused_risks: tuple[Annotated[str, Meta(max_length=32)], ...] = ()
+    """Values of a request's `risk`, such as "sim-swap", for which no code is sent: offer another factor."""
     replace_on_phone: bool = False
     """Send a repeated code so that it replaces the one before it on the phone (TP-PID 0x41), by the same SIM."""
 

@@ -18,6 +18,7 @@ from simcourier_web.api.numbers import NumbersApi
 from simcourier_web.api.privacy import PrivacyApi
 from simcourier_web.api.secrets import SecretsApi
 from simcourier_web.api.templates import TemplatesApi
+from simcourier_web.api.verifications import VerificationsApi
 from simcourier_web.api.webhooks import WebhooksApi
 from simcourier_web.auth import Gate, refuse_key_in_address
 from simcourier_web.hosts import HostCheck
@@ -43,6 +44,7 @@ def create_application(service: Service) -> Flask:
     apis = (
         KeysApi(service),
         MessagesApi(service),
+        VerificationsApi(service),
         ModemsApi(service),
         AuditApi(service),
         LimitsApi(service),

@@ -196,8 +196,10 @@ class InvalidRequest(RequestError):  # noqa: N818 - a RequestError that knows it
     One of `{"pointer": "/ttl"}` (the body), `{"parameter": "limit"}` (the query) and `{"header": "..."}`.
     """
 
-    def __init__(self, detail: str, place: dict[str, str] | None = None) -> None:
-        super().__init__("invalid-request", detail, pointer=(place or {}).get("pointer"))
+    def __init__(
+        self, detail: str, place: dict[str, str] | None = None, *, code: str = "invalid-request"
+    ) -> None:
+        super().__init__(code, detail, pointer=(place or {}).get("pointer"))
         self.place = place
 
 
@@ -223,7 +225,7 @@ def document(
         retry_after=UNSET if retry_after_s is None else retry_after_s,
         errors=UNSET if place is None else [Fault(detail, **place)],
     )
-    return msgspec.json.encode({**extra, **msgspec.structs.asdict(problem)} if extra else problem)
+    return msgspec.json.encode({**extra, **msgspec.to_builtins(problem)} if extra else problem)
 
 
 # `ttl must be at most 86400`: a name keeps its letters.

@@ -31,9 +31,10 @@ from simcourier.modem.facts import (
     ReportArrived,
     SubmitEnded,
 )
-from simcourier.outbox import access, store
+from simcourier.outbox import access, store, verifications
 from simcourier.outbox.message import Status, Waiting
 from simcourier.outbox.seal import Sealer
+from simcourier.outbox.verifications import Closed
 from simcourier.outbox.writer import Writer
 from simcourier.sms.address import parse_recipient
 from simcourier.sms.submit import SubmitPdu, encode_submit
@@ -45,6 +46,8 @@ _CARE_PAUSE_S = 60.0
 _LEAST_PATIENCE_S = 15.0
 _DRIFT_MS = 2000
 """A larger difference to the system's clock than this means that somebody set it."""
+LARGEST_STEP_MS = 60_000
+CLOCK_WAS_SET = "the clock was set"
 _CLAIM_PAUSE_S = 1.0
 """Before the next claim after the disk refused one."""
 
@@ -232,6 +235,7 @@ class Dispatcher:
         """Move what can't be sent in time any more to `expired`, and settle reports that fit nothing."""
         self._follow_clock()
         self._expire()
+        self._expire_verifications()
         self._outcomes.give_up_reports()
 
     def _expire(self) -> None:
@@ -246,8 +250,26 @@ class Dispatcher:
             # The rest in another transaction, behind whatever waits by then.
             self._writer.call(self._expire)
 
+    def _expire_verifications(self) -> None:
+        now_ms = self._clock.wall_ms()
+
+        def done(closed: list[Closed]) -> None:
+            self._closed(closed)
+            if len(closed) >= verifications.LIMIT:
+                self._writer.call(self._expire_verifications)
+
+        self._records.write(lambda c: verifications.expire(c, now_ms), done)
+
+    def _closed(self, closed: list[Closed]) -> None:
+        for verification in closed:
+            for n, rank in verification.dropped:
+                self.dropped(n, rank, Status.SUPERSEDED)
+
     def _follow_clock(self) -> None:
-        """Follow the system's clock. Where it was set, every life goes on as long as it would have."""
+        """Follow the system's clock. Where it was set, every life goes on as long as it would have.
+
+        Codes that are checked here are closed after a large step: an attacker may have made it (ASVS 6.5.8).
+        """
         step_ms = self._clock.drift_ms()
         if abs(step_ms) <= _DRIFT_MS:
             self._clock.adopt(step_ms)
@@ -256,12 +278,22 @@ class Dispatcher:
             "the system's clock was set; lives of waiting messages go on unchanged", step_ms=step_ms
         )
 
-        def done(_result: None) -> None:
+        now_ms = self._clock.wall_ms()
+
+        def work(connection: Connection) -> list[Closed]:
+            store.shift_times(connection, step_ms)
+            if abs(step_ms) > LARGEST_STEP_MS:
+                return verifications.distrust(connection, now_ms, CLOCK_WAS_SET)
+            verifications.shift_times(connection, step_ms)
+            return []
+
+        def done(closed: list[Closed]) -> None:
+            self._closed(closed)
             self._clock.adopt(step_ms)
             for room in self._rooms:
                 room.forget()
 
-        self._writer.submit(lambda c: store.shift_times(c, step_ms), done, self._clock_refused)
+        self._writer.submit(work, done, self._clock_refused)
 
     def _clock_refused(self, error: BaseException) -> None:
         self._log.error(

@@ -181,6 +181,12 @@ def page(connection: Connection, wanted: Wanted) -> Page:
     return Page(rows, oldest + 1 if oldest and _begins_before(connection, oldest) else None)
 
 
+def of_number(connection: Connection, number_key: str, actor: str | None, limit: int) -> list[Entry]:
+    """The newest entries about a number, of one actor or (None) of all."""
+    found = page(connection, Wanted(actor=actor, number_key=number_key, limit=limit))
+    return [row.entry for row in found.rows]
+
+
 def _begins_before(connection: Connection, seq: int) -> bool:
     return connection.execute(select(audit.c.seq).where(audit.c.seq <= seq).limit(1)).first() is not None
 

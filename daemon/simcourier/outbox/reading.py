@@ -58,6 +58,9 @@ class Record:
     tp_st: int | None
     reported_at_ms: int | None
     feedback: str | None
+    region: str | None
+    verification: int | None
+    number_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ _COLUMNS = (
     messages.c.tp_st,
     messages.c.reported_at_ms,
     messages.c.feedback,
+    messages.c.region,
+    messages.c.verification,
+    messages.c.number_key,
 )
 
 
@@ -141,6 +147,19 @@ def _page(connection: Connection, wanted: Filter) -> list[Record]:
     if wanted.before is not None:
         statement = statement.where(messages.c.n < wanted.before)
     return [_record(row) for row in connection.execute(statement).mappings()]
+
+
+def of_verification(connection: Connection, verification: int) -> list[Record]:
+    """The messages that carried a verification's codes, oldest first."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(
+            literal_column("messages.verification IS NOT NULL"),
+            messages.c.verification == verification,
+        )
+        .order_by(messages.c.n)
+    )
+    return [_record(row) for row in rows.mappings()]
 
 
 def history(connection: Connection, n: int) -> list[Event]:

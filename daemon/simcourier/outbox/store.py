@@ -482,9 +482,15 @@ def paused(connection: Connection) -> set[str]:
     return set(connection.execute(select(paused_modems.c.name)).scalars())
 
 
-def set_feedback(connection: Connection, n: int, outcome: str) -> None:
-    """Record what the application saw of this message: `confirmed` or `unconfirmed`."""
-    connection.execute(messages.update().where(messages.c.n == n).values(feedback=outcome))
+def set_feedback(connection: Connection, n: int, outcome: str) -> bool:
+    """Record what the application saw of this message; False where it said the same before."""
+    changed = messages.c.feedback.is_distinct_from(outcome)
+    return (
+        connection.execute(
+            messages.update().where(messages.c.n == n, changed).values(feedback=outcome)
+        ).rowcount
+        == 1
+    )
 
 
 def oldest_queued_ms(connection: Connection) -> int | None:

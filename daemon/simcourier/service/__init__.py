@@ -4,10 +4,13 @@ from simcourier.modem.facts import ModemState
 from simcourier.service.box import BoxStatus
 from simcourier.service.clients import Client
 from simcourier.service.door import Service
+from simcourier.service.idempotency import IdempotencyKey
 from simcourier.service.keys import SCOPES
-from simcourier.service.messages import Accepted, Glimpse, IdempotencyKey, MessageView, SendRequest
+from simcourier.service.messages import Accepted, Glimpse, MessageView, SendRequest
 from simcourier.service.modems import ModemView
+from simcourier.service.numbers import Activity
 from simcourier.service.tools import Tools
+from simcourier.service.verifications import CodeForm, Started, StartRequest, VerificationView
 
 LOCAL_KEY_FILE = "local.key"
 
@@ -15,8 +18,10 @@ __all__ = [
     "LOCAL_KEY_FILE",
     "SCOPES",
     "Accepted",
+    "Activity",
     "BoxStatus",
     "Client",
+    "CodeForm",
     "Glimpse",
     "IdempotencyKey",
     "MessageView",
@@ -24,5 +29,8 @@ __all__ = [
     "ModemView",
     "SendRequest",
     "Service",
+    "StartRequest",
+    "Started",
     "Tools",
+    "VerificationView",
 ]

@@ -6,16 +6,21 @@ from simcourier.config import Config
 from simcourier.metrics import Metrics
 from simcourier.service.audit import AuditTrail
 from simcourier.service.box import Box
+from simcourier.service.checks import Checks
 from simcourier.service.clients import Clients
+from simcourier.service.failures import FailureCounts
 from simcourier.service.guard import Guard
+from simcourier.service.idempotency import Repeats
 from simcourier.service.limits import Limits
 from simcourier.service.messages import Messages
 from simcourier.service.modems import Modems
+from simcourier.service.numbers import Numbers
 from simcourier.service.privacy import Privacy
 from simcourier.service.room import Room
 from simcourier.service.secrets import Secrets
 from simcourier.service.templates import Templates
 from simcourier.service.tools import Tools
+from simcourier.service.verifications import Verifications
 from simcourier.service.webhooks import Webhooks
 
 
@@ -29,9 +34,13 @@ class Service:
         self.clients = Clients(tools, local_secret)
         self.guard = Guard(tools)
         self.limits = Limits(tools, self.guard)
-        self.messages = Messages(tools, self.room)
         self.modems = Modems(tools)
         self.templates = Templates(tools)
+        repeats, failures = Repeats(tools), FailureCounts(tools)
+        self.messages = Messages(tools, self.room, self.guard, self.templates, repeats)
+        self.verifications = Verifications(tools, self.room, self.guard, self.templates, repeats, failures)
+        self.checks = Checks(tools, self.guard, self.verifications, failures)
+        self.numbers = Numbers(tools)
         self.webhooks = Webhooks(tools)
         self.audit = AuditTrail(tools)
         self.privacy = Privacy(tools)

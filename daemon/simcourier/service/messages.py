@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import secrets
-import threading
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import RequestError
-from simcourier.outbox import access, reading, store
+from simcourier.outbox import endpoints, reading, store
 from simcourier.outbox.message import MessageClass, NewMessage, OnUnknown, Status, Waiting
 from simcourier.service.clients import Client
+from simcourier.service.guard import Destination, Guard, Kind, Send
+from simcourier.service.idempotency import Answer, IdempotencyKey, Remember, Repeats
 from simcourier.service.room import Room
+from simcourier.service.templates import Templates
 from simcourier.service.tools import Tools
 from simcourier.sms.address import mask, parse_recipient
 from simcourier.sms.text import plan
+from simcourier.verify.values import Values, whole_minutes
 
 EMERGENCY_NUMBERS = frozenset({"000", "110", "112", "119", "911", "999"})
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One message to send, as the caller wrote it; `ttl` in seconds, None: the configured default."""
+    """One message to send, as the caller wrote it; `ttl` in seconds, None: the configured default.
+
+    Either `text`, or a `template` with its `values`, by name, in the language of `locale` or of the recipient's
+    country.
+    """
 
     to: str
-    text: str
+    text: str | None = None
+    template: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    locale: str | None = None
     message_class: MessageClass = MessageClass.OTP
     ttl: int | None = None
     supersedes: str | None = None
@@ -34,17 +45,10 @@ class SendRequest:
     reference: str | None = None
     modem: str | None = None
     max_segments: int | None = None
+    callback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """The caller's key, and the octets of the request it stands for."""
-
-    key: str
-    content: bytes
-
-
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(Answer, frozen=True, kw_only=True):
     """What is answered to an accepted message: it is on disk and will leave or expire. Times in ms since 1970."""
 
     id: str
@@ -54,7 +58,9 @@ class Accepted(msgspec.Struct, frozen=True):
     created_at_ms: int
     expires_at_ms: int
     eta_ms: int
-    replayed: bool = False
+
+
+_ACCEPTED = msgspec.json.Decoder(Accepted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,65 +90,55 @@ class Glimpse:
 class Messages:
     """What callers may do with messages; safe from any thread but the writer's."""
 
-    def __init__(self, tools: Tools, room: Room) -> None:
+    def __init__(
+        self, tools: Tools, room: Room, guard: Guard, templates: Templates, repeats: Repeats
+    ) -> None:
         self._tools = tools
         self._room = room
-        self._running: set[tuple[str, str]] = set()
-        self._running_lock = threading.Lock()
+        self._guard = guard
+        self._templates = templates
+        self._repeats = repeats
 
     def send(
         self, client: Client, request: SendRequest, idempotency: IdempotencyKey | None = None
     ) -> Accepted:
         """Accept a message: on return it is on disk. Raises RequestError; then nothing was changed."""
-        if idempotency is None:
-            return self._accept(client, request, None, "")
-        token = (client.id, idempotency.key)
-        with self._running_lock:
-            if token in self._running:
-                raise RequestError(
-                    "idempotency-conflict",
-                    "A request with this Idempotency-Key is still running.",
-                    retry_after_s=1,
-                )
-            self._running.add(token)
-        try:
-            fingerprint = self._tools.sealer.fingerprint(idempotency.content)
-            return self._replay(client, idempotency, fingerprint) or self._accept(
-                client, request, idempotency, fingerprint
-            )
-        finally:
-            with self._running_lock:
-                self._running.discard(token)
+        return self._repeats.once(
+            client, idempotency, "send", _ACCEPTED, lambda remember: self._accept(client, request, remember)
+        )
 
-    def _replay(self, client: Client, idempotency: IdempotencyKey, fingerprint: str) -> Accepted | None:
-        with self._tools.engine.connect() as connection:
-            known = access.recall(connection, client.id, idempotency.key)
-        if known is None:
-            return None
-        if known.fingerprint != fingerprint:
-            raise RequestError(
-                "idempotency-mismatch", "This Idempotency-Key was used before with another request body."
-            )
-        return msgspec.structs.replace(msgspec.json.decode(known.answer, type=Accepted), replayed=True)
-
-    def _accept(
-        self, client: Client, request: SendRequest, idempotency: IdempotencyKey | None, fingerprint: str
-    ) -> Accepted:
+    def _accept(self, client: Client, request: SendRequest, remember: Remember[Accepted]) -> Accepted:
         self._room.check(sandbox=client.sandbox)
-        new, accepted = self._prepare(client, request)
+        if not client.sandbox:
+            self._guard.pace(client.id, Kind.TEXT)
+        new, send = self._prepare(client, request)
+        accepted = Accepted(
+            id=new.id,
+            to_masked=mask(new.recipient),
+            segments=new.segments,
+            alphabet=new.alphabet,
+            created_at_ms=new.created_at_ms,
+            expires_at_ms=new.deadline_ms,
+            eta_ms=self._tools.dispatcher.eta_ms(new.message_class.rank, sandbox=client.sandbox),
+        )
 
-        def work(connection: Connection) -> tuple[Waiting, list[tuple[int, int]]]:
+        def work(connection: Connection) -> tuple[Waiting, list[tuple[int, int]]] | RequestError:
+            charge = self._guard.check(connection, send, new.created_at_ms) if send is not None else None
+            if isinstance(charge, RequestError):
+                return charge
+            if new.callback is not None and not endpoints.serves(connection, new.callback, client.id):
+                return RequestError(
+                    "invalid-request", "There is no such webhook endpoint.", pointer="/callback"
+                )
             replaced = []
             if new.supersede_key is not None:
                 replaced = store.supersede(
                     connection, client.id, new.supersede_key, new.recipient, new.created_at_ms
                 )
+            if charge is not None:
+                self._guard.charge(connection, charge)
             waiting = store.insert(connection, new)
-            if idempotency is not None:
-                answer = msgspec.json.encode(accepted)
-                access.remember(
-                    connection, client.id, idempotency.key, fingerprint, answer, new.created_at_ms
-                )
+            remember(connection, accepted)
             return waiting, replaced
 
         def then(result: tuple[Waiting, list[tuple[int, int]]]) -> None:
@@ -155,26 +151,26 @@ class Messages:
         self._tools.writer.run(work, then)
         return accepted
 
-    def _prepare(self, client: Client, request: SendRequest) -> tuple[NewMessage, Accepted]:
+    def _prepare(self, client: Client, request: SendRequest) -> tuple[NewMessage, Send | None]:
+        """The message, and what of it the limits look at: None for a sandbox key's, which reaches nobody."""
         recipient = parse_recipient(request.to)
         if recipient.text in EMERGENCY_NUMBERS:
             raise RequestError("invalid-number", "No text goes to an emergency number.", pointer="/to")
-        allowed = min(
-            request.max_segments or self._tools.config.sending.max_segments,
-            self._tools.config.sending.max_segments,
-        )
-        form = plan(request.text, max_segments=allowed)
+        to = None if client.sandbox else self._guard.destination(recipient, Kind.TEXT)
+        ttl = request.ttl if request.ttl is not None else self._tools.config.sending.default_ttl
+        text = self._text(client, request, to, ttl)
+        most = self._tools.config.sending.max_segments
+        form = plan(text, max_segments=min(request.max_segments or most, most))
         if request.modem is not None:
             self._check_modem(client, request.modem)
         message_id = "msg_" + secrets.token_urlsafe(16)
         now_ms = self._tools.clock.wall_ms()
-        ttl = request.ttl if request.ttl is not None else self._tools.config.sending.default_ttl
         new = NewMessage(
             id=message_id,
             client=client.id,
             message_class=request.message_class,
             recipient=recipient.text,
-            sealed=self._tools.sealer.seal(request.text, message_id),
+            sealed=self._tools.sealer.seal(text, message_id),
             alphabet=form.alphabet,
             segments=len(form.segments),
             created_at_ms=now_ms,
@@ -183,18 +179,27 @@ class Messages:
             supersede_key=request.supersedes,
             reference=request.reference,
             modem=request.modem,
+            region=None if to is None else to.region,
+            callback=request.callback,
             sandbox=client.sandbox,
         )
-        accepted = Accepted(
-            id=message_id,
-            to_masked=mask(recipient.text),
-            segments=new.segments,
-            alphabet=new.alphabet,
-            created_at_ms=now_ms,
-            expires_at_ms=new.deadline_ms,
-            eta_ms=self._tools.dispatcher.eta_ms(request.message_class.rank, sandbox=client.sandbox),
-        )
-        return new, accepted
+        if to is None:
+            return new, None
+        return new, Send(to, client.id, Kind.TEXT, new.segments, new.message_class)
+
+    def _text(self, client: Client, request: SendRequest, to: Destination | None, ttl: int) -> str:
+        if request.text is not None and request.template is None:
+            client.check_free_text()
+            return request.text
+        if request.template is None or request.text is not None:
+            raise RequestError(
+                "invalid-request", "Give either text, or template with its vars.", pointer="/text"
+            )
+        template = self._templates.resolve(request.template, request.locale, to.region if to else None)
+        values = {"app": self._tools.config.verifications.app_name, **request.values}
+        if "code" not in values:
+            raise RequestError("policy-violation", "A template needs its code.", pointer="/vars/code")
+        return template.render(Values(minutes=whole_minutes(ttl), **values), at="/vars")
 
     def _check_modem(self, client: Client, name: str) -> None:
         snapshot = self._tools.radio.snapshots().get(name)
@@ -213,7 +218,10 @@ class Messages:
             events = reading.history(connection, record.n)
             attempts = reading.attempts(connection, record.n)
         text = (
-            self._tools.sealer.open(record.body, record.id) if with_text and record.body is not None else None
+            self._tools.sealer.open(record.body, record.id)
+            # A code that is checked here is nobody's to read but the person's at the phone.
+            if with_text and record.body is not None and record.verification is None
+            else None
         )
         return MessageView(record, mask(record.recipient), events, attempts, text)
 
@@ -255,7 +263,22 @@ class Messages:
     def feedback(self, client: Client, message_id: str, outcome: str) -> None:
         """Record whether the person used the code: `confirmed` or `unconfirmed`."""
         record = self._record(client, message_id)
-        self._tools.writer.run(lambda c: store.set_feedback(c, record.n, outcome))
+        # What simcourier checks itself it knows already, and a number that was reduced to its mask has no prefix.
+        counts = record.verification is None and record.region and record.number_key is None
+
+        def work(connection: Connection) -> None:
+            if store.set_feedback(connection, record.n, outcome) and counts:
+                self._guard.sent_confirmed(
+                    connection,
+                    self._guard.places.prefix_key(record.recipient),
+                    record.region or "",
+                    record.client,
+                    self._tools.clock.wall_ms(),
+                    confirmed=outcome == "confirmed",
+                    kind=Kind.TEXT,
+                )
+
+        self._tools.writer.run(work)
 
     def _record(self, client: Client, message_id: str) -> reading.Record:
         with self._tools.engine.connect() as connection:

@@ -24,11 +24,23 @@ Limit = Annotated[int, Meta(ge=1, le=200)]
 Cursor = Annotated[int, Meta(ge=1, le=2**62)]
 
 
+class Vars(Struct, forbid_unknown_fields=True, frozen=True):
+    """What a template's placeholders stand for; `minutes` comes from `ttl`."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64, examples=["837261"])]
+    app: Annotated[str, Meta(max_length=64)] = ""
+    amount: Annotated[str, Meta(max_length=64)] = ""
+    payee: Annotated[str, Meta(max_length=64)] = ""
+
+
 class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
-    """The body of `POST /v1/messages`; null means left out."""
+    """The body of `POST /v1/messages`; null means left out. It has either `text`, or `template` and `vars`."""
 
     to: Number
-    text: Annotated[str, Meta(min_length=1, examples=["Your code is 837261"])]
+    text: Annotated[str, Meta(min_length=1, examples=["Your code is 837261"])] | None = None
+    template: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+    template_vars: Vars | None = msgspec.field(default=None, name="vars")
+    locale: Annotated[str, Meta(min_length=2, max_length=35)] | None = None
     message_class: MessageClass | None = msgspec.field(default=None, name="class")
     ttl: Annotated[int, Meta(ge=60, le=86_400)] | None = None
     supersedes: Word | None = None
@@ -36,6 +48,7 @@ class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
     reference: Word | None = None
     modem: Word | None = None
     max_segments: Annotated[int, Meta(ge=1, le=10)] | None = None
+    callback: Annotated[str, Meta(min_length=1, max_length=26)] | None = None
 
 
 class SearchBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -159,6 +172,11 @@ SEND = Form(
     {
         "to": "a string with the number in international form",
         "text": "a string of at least one character",
+        "template": "the name of a template",
+        "vars": "an object with the code and whatever else the template shows",
+        "vars.code": "a string with the code",
+        "locale": "a language tag such as en or pt-BR",
+        "callback": "the id of a webhook endpoint",
         "class": f"one of {', '.join(MessageClass)}",
         "ttl": "a whole number of seconds from 60 to 86400",
         "supersedes": _WORD,
@@ -209,7 +227,12 @@ class MessagesApi:
                     "too-long",
                     "queue-full",
                     "no-modem",
-                    "wait-exceeds-life",
+                    "policy-violation",
+                    "template-required",
+                    "destination-not-allowed",
+                    "rate-limited",
+                    "budget-exhausted",
+                    "resend-too-soon",
                 ),
                 on_refusal=lambda code: self._service.metrics.refused.labels(code).inc(),
             ),
@@ -272,6 +295,10 @@ class MessagesApi:
         wanted = SendRequest(
             to=body.to,
             text=body.text,
+            template=body.template,
+            values=_given(body.template_vars),
+            locale=body.locale,
+            callback=body.callback,
             message_class=body.message_class or MessageClass.OTP,
             ttl=body.ttl,
             supersedes=body.supersedes,
@@ -338,6 +365,13 @@ class MessagesApi:
         """`POST /v1/messages/{id}/feedback`."""
         self._service.messages.feedback(call.client, message_id, call.body.outcome)
         return FeedbackTaken(message_id, call.body.outcome)
+
+
+def _given(template_vars: Vars | None) -> dict[str, str]:
+    """The values that were given; an empty one is as good as none."""
+    if template_vars is None:
+        return {}
+    return {name: value for name, value in msgspec.structs.asdict(template_vars).items() if value}
 
 
 def _created_after_ms(given: str | None) -> int | None:

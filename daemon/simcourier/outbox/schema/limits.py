@@ -9,7 +9,8 @@ from simcourier.outbox.schema.base import metadata
 limit_windows = Table(
     "limit_windows",
     metadata,
-    # `number`, `verifications.prefix`, `messages.client`, `box` ...; the key is a keyed hash where it tells of a number.
+    # `number`, `verifications.prefix`, `messages.client`, `box` ...; the key is a keyed hash where it tells of a
+    # number.
     Column("scope", String(24), primary_key=True),
     Column("key", String(64), primary_key=True),
     # When it happened and how often, JSON (verify/limits.py, Usage).
