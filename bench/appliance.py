@@ -123,22 +123,25 @@ class Daemon:
             f'[discovery]\nenabled = false\n[log]\nlevel = "warning"\n[sending]\n{sending}\n{tables}\n'
             + "".join(entries)
         )
+        self.client = f"bench-{time.time_ns()}"
         self.key = self._make_key()
         self.program: Program | None = None
         self.api = Connection(self.port, self.key)
 
     def _make_key(self) -> str:
-        command = [*SIMCOURIER, "keys", "create", f"bench-{time.time_ns()}", "--config", self.config]
+        command = [*SIMCOURIER, "keys", "create", self.client, "--config", self.config]
         for scope in SCOPES:
             command += ["--scope", scope]
         output = self.storage / "key.txt"
         output.write_bytes(b"")
         maker = Program("simcourier keys create", command, output)
         wait_until(lambda: not maker.is_running, 30, "simcourier keys create")
-        key = output.read_text().split()[-1] if output.read_text().split() else ""
+        if maker.exit_code != 0:
+            raise ProgramError(maker.obituary())
+        key = (output.read_text().split() or [""])[-1]
         output.unlink()
         if not key.startswith("sck_"):
-            raise ProgramError(f"simcourier keys create told no key: {key}")
+            raise ProgramError("simcourier keys create told no key")
         return key
 
     # -- life ---------------------------------------------------------------------------------------------

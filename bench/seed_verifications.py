@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -56,9 +57,7 @@ class _Past:
         self._now_ms = now_ms
         self._people = min(PEOPLE, count)
         self._number_keys = [sealer.number_key(number(person)) for person in range(self._people)]
-        self._bindings = [
-            sealer.number_key(f"binding session-{person}") for person in range(self._people)
-        ]
+        self._bindings = [sealer.number_key(f"binding session-{person}") for person in range(self._people)]
         self._audit = Audit(sealer.audit_key)
         self._last = START
 
@@ -147,10 +146,7 @@ class _Past:
             place_of(Kind.CODE, Scope.NUMBER, key): Usage(sent=[(self._created_ms(n), 1)])
             for n, key in self._last_of_each()
         }
-        since_ms = self._now_ms - seed.DAY_MS
-        for n in range(self._count, 0, -1):
-            if self._created_ms(n) < since_ms:
-                break
+        for n in self._of_the_day():
             whole = number(self._person(n))
             places = {
                 Scope.PREFIX: self._sealer.number_key(f"prefix {whole[:-4]}"),
@@ -164,6 +160,12 @@ class _Past:
             for (scope, key), counts in encoded(usages)
         ]
         _insert(connection, schema.limit_windows, rows)
+
+    def _of_the_day(self) -> Iterable[int]:
+        since_ms = self._now_ms - seed.DAY_MS
+        for n in range(self._count - self._count // 60, self._count + 1):
+            if n > 0 and self._created_ms(n) > since_ms:
+                yield n
 
     def _last_of_each(self) -> Iterable[tuple[int, str]]:
         for n in range(self._count - self._people + 1, self._count + 1):
@@ -183,18 +185,15 @@ class _Past:
 
 def _id(n: int) -> str:
     # As long and as spread as real ones, and the same each time it is asked for.
-    return "ver_" + random.Random(n).randbytes(16).hex()[:22]
+    octets = hashlib.blake2b(n.to_bytes(8, "big"), digest_size=16).digest()
+    return "ver_" + base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def _use(usage: Usage, at_ms: int) -> None:
-    """One more code that was confirmed. Called from the newest to the oldest, so it is put before the others."""
-    usage.sent = _earlier(usage.sent, at_ms)
-    usage.started = _earlier(usage.started, at_ms)
-    usage.confirmed = _earlier(usage.confirmed, at_ms)
-
-
-def _earlier(marks: list[tuple[int, int]], at_ms: int) -> list[tuple[int, int]]:
-    return [(at_ms, 1), *marks]
+    """One more code, which was confirmed."""
+    usage.sent = add(usage.sent, at_ms)
+    usage.started = add(usage.started, at_ms)
+    usage.confirmed = add(usage.confirmed, at_ms)
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -58,7 +58,7 @@ def test_what_holds_is_a_table_that_fits_a_terminal(run: Run) -> None:
 
 def test_a_bound_is_set_for_one_or_for_all_and_reset(run: Run) -> None:
     assert run("set", "country", "hour", "1000", "--of", "GB").output == "country GB, hour: at most 1000\n"
-    assert run("set", "number", "gap", "60").output == "number all, gap: at most 60 s\n"
+    assert run("set", "number", "gap", "60").output == "number all, gap: at least 60 s\n"
     assert run("set", "number", "day", "0", "--of", PHONE, "--kind", "messages").output == (
         "number +44•••••0123, day: without a bound\n"
     )

@@ -323,6 +323,15 @@ def test_setting_the_clock_forward_expires_nothing_early(box: Box) -> None:
     assert box.status(code) is Status.SENDING
 
 
+def test_setting_the_clock_back_expires_nothing_early(box: Box) -> None:
+    code = box.accept(ttl=60)
+    box.system_ms = lambda: box.wall_ms() - 3_600_000
+    box.pass_time(30)
+    assert box.status(code) is Status.QUEUED
+    box.modem("a")
+    assert box.status(code) is Status.SENDING
+
+
 def test_a_clock_set_back_leaves_no_message_behind(box: Box) -> None:
     codes = [box.accept(ttl=300) for _ in range(1200)]
     box.system_ms = lambda: box.wall_ms() - 60_000

@@ -122,6 +122,23 @@ def test_the_directories_are_those_of_the_configuration() -> None:
     ]
 
 
+def test_the_unit_has_room_for_every_thread_of_the_configuration() -> None:
+    default = config.Config()
+    # Each endpoint has a thread, and while it is told something a second one that watches the deadline; beside those
+    # that answer HTTP there are main, writer, radio, opener, http, hooks, ticks, watchdog and two in reserve.
+    most = 2 * default.webhooks.max_endpoints + default.http.threads + 10
+    assert int(settings()["TasksMax"][0]) >= most
+
+
+def test_the_daemon_reads_nothing_that_the_unit_hides() -> None:
+    read = {
+        path
+        for source in (DIRECTORY.parent / "daemon" / "simcourier").glob("*.py")
+        for path in re.findall(r'"(/proc/(?!self\b)[^"]+)"', source.read_text("utf-8"))
+    }
+    assert not read or settings().get("ProcSubset", ["all"]) == ["all"], f"hidden by ProcSubset: {read}"
+
+
 # --- the example configuration ---
 
 SETTING = re.compile(r"^#(?=(\[\[?[a-z]+\]|[a-z0-9_]+ = ))", re.M)
@@ -142,6 +159,23 @@ def test_the_example_configuration_shows_every_setting_with_its_default() -> Non
     defaults = msgspec.json.decode(msgspec.json.encode(config.Config()))
     defaults.pop("modems")
     assert shown == defaults
+
+
+def tables() -> list[tuple[str, list[str]]]:
+    """The tables of the example, each with its settings as they would be without the # before them."""
+    found: list[tuple[str, list[str]]] = []
+    for line in SETTING.sub("", (DIRECTORY / "simcourier.toml").read_text("utf-8")).splitlines():
+        if line.startswith("["):
+            found.append((line, []))
+        elif re.match(r"[a-z0-9_]+ = ", line):
+            found[-1][1].append(line)
+    return [(name, lines) for name, lines in found if name != "[[modems]]"]
+
+
+def test_a_setting_that_is_taken_alone_changes_none_of_the_others() -> None:
+    for table, lines in tables():
+        for line in lines:
+            assert config.parse(f"{table}\n{line}\n".encode(), "example") == config.Config(), (table, line)
 
 
 def test_every_setting_of_the_example_has_words_before_it() -> None:

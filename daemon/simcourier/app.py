@@ -19,13 +19,12 @@ from sqlalchemy.engine import Connection
 from simcourier import log
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.dispatcher import LARGEST_STEP_MS, Dispatcher
+from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.errors import UnavailableError
 from simcourier.hooks.hooks import Hooks
 from simcourier.metrics import Metrics
 from simcourier.outbox import access, clock_marks, database, hooks, recovery, reports, store, verifications
 from simcourier.outbox.audit import Audit
-from simcourier.outbox.clock_marks import Mark
 from simcourier.outbox.seal import open_sealer
 from simcourier.outbox.writer import Writer
 from simcourier.radio.loop import Radio
@@ -47,10 +46,9 @@ def system_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def clock_mark() -> Mark:
-    """Which boot this is, and how far the system's clock is ahead of the time since then."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    return Mark(boot, system_ms() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+def clock_mark() -> int:
+    """By how many milliseconds the system's clock is ahead of the time since boot."""
+    return system_ms() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 class App:
@@ -138,8 +136,8 @@ class App:
     def _look_at_clock(self, connection: Connection, now_ms: int) -> None:
         """Close open verifications where nobody can say how old they are (ASVS 6.5.8)."""
         mark = clock_mark()
-        why = clock_marks.doubt(clock_marks.read(connection), mark, LARGEST_STEP_MS)
-        if why is not None:
+        if clock_marks.is_doubtful(clock_marks.read(connection), mark):
+            why = "the box was started anew, or its clock was set"
             closed = verifications.distrust(connection, now_ms, why)
             self._log.warning("open verifications were closed", count=len(closed), why=why)
         clock_marks.write(connection, mark)

@@ -121,6 +121,20 @@ class Quota(Struct, forbid_unknown_fields=True, frozen=True):
     """Requests a client may make in a second."""
 
 
+class MessageQuota(Quota, forbid_unknown_fields=True, frozen=True):
+    """The same for what applications write themselves, where every bound is 0 until an admin sets one."""
+
+    number_gap: Seconds = 0
+    number_gap_max: Seconds = 300
+    number_10_minutes: Bound = 0
+    number_hour: Bound = 0
+    number_day: Bound = 0
+    prefix_hour: Bound = 0
+    country_hour: Bound = 0
+    client_hour: Bound = 0
+    client_second: Bound = 0
+
+
 class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     """`[limits]`: `[limits.verifications]`, `[limits.messages]`, and what holds for the whole box.
 
@@ -129,18 +143,7 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
     """
 
     verifications: Quota = field(default_factory=Quota)
-    messages: Quota = field(
-        default_factory=lambda: Quota(
-            number_gap=0,
-            number_10_minutes=0,
-            number_hour=0,
-            number_day=0,
-            prefix_hour=0,
-            country_hour=0,
-            client_hour=0,
-            client_second=0,
-        )
-    )
+    messages: MessageQuota = field(default_factory=MessageQuota)
     box_segments_day: Bound = 0
     """The daily budget: segments that leave this box between two midnights (UTC), of whatever kind."""
     budget_warning_percent: Annotated[int, Meta(ge=1, le=100)] = 80

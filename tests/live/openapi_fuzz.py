@@ -26,8 +26,6 @@ prefix_hour = 0
 country_hour = 0
 client_hour = 0
 client_second = 0
-[limits.messages]
-client_second = 0
 [destinations]
 verifications = ["any"]
 [webhooks]

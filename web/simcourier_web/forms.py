@@ -33,10 +33,11 @@ _BYTE = re.compile(r"\(byte ([0-9]{1,9})\)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
-    """What a request may hold: a struct, and for each of its fields the rule in words."""
+    """What a request may hold: a struct, for each of its fields the rule in words, and one that is right."""
 
     struct: type[T]
     rules: Mapping[str, str]
+    example: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         # msgspec 0.22 fills a struct's table of fields at its first decode, unguarded: two threads at once in it

@@ -48,6 +48,28 @@ _SECURITY_SCHEMES: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "sck_<id>_<secret>"},
     "basic": {"type": "http", "scheme": "basic", "description": "The key's id and its secret"},
 }
+_DESCRIPTION = """One-time codes by SMS through the SIM cards of this box.
+
+Times are UTC (RFC 3339). Numbers are in international form and never in a URL. Errors are problems (RFC 9457): go by
+`code`, which stays the same; `/problems/{code}` says what to do. 400 is for what this document does not allow, 422 for
+what it allows and this box, as it is set up, does not. Every answer may be joined by new fields, never by other
+meanings. Lists come in pages: follow `next_cursor`, or the Link header where there is one."""
+_TAGS = {
+    "verifications": "Have codes made, sent and checked",
+    "messages": "Send texts of your own, and see how far they came",
+    "numbers": "What is known of a number",
+    "webhook-endpoints": "Be told what happened (Standard Webhooks)",
+    "templates": "The texts of codes, in each language",
+    "modems": "What every modem does, and an admin's hand on it",
+    "limits": "How often something may be sent, and where nothing is",
+    "keys": "API keys",
+    "audit": "Who did what",
+    "privacy": "Tell and erase what is held about a number",
+    "secrets": "The keys that seal what is on disk",
+    "box": "How the box is",
+    "api": "What the API tells of itself",
+}
+_TAG_OF = {"status": "box", "healthz": "box", "readyz": "box", "openapi.json": "api", "problems": "api"}
 
 
 def build(operations: Sequence[Operation]) -> Json:
@@ -57,10 +79,11 @@ def build(operations: Sequence[Operation]) -> Json:
         "info": {
             "title": "simcourier",
             "version": __version__,
-            "description": "One-time codes by SMS through the SIM cards of this box. Times are UTC (RFC 3339), "
-            "errors are problems (RFC 9457), numbers are in international form and never in a URL.",
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
         "paths": _paths(operations),
         "components": {
             "schemas": _schemas(operations),
@@ -70,16 +93,40 @@ def build(operations: Sequence[Operation]) -> Json:
     }
 
 
-def _paths(operations: Iterable[Operation]) -> Json:
+def _paths(operations: Sequence[Operation]) -> Json:
     paths: Json = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        described = _operation(operation)
+        if "Location" in operation.headers:
+            usual = next(iter(operation.answers))
+            described["responses"][str(usual)]["links"] = _links(operation, operations)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return paths
+
+
+def _links(operation: Operation, operations: Iterable[Operation]) -> Json:
+    """What can be done next with the thing whose id the answer tells (OpenAPI 3.1 section 4.8.20)."""
+    collection = operation.path.partition("/{")[0]
+    return {
+        other.id: {
+            "operationId": other.id,
+            "parameters": dict.fromkeys(other.parameters, "$response.body#/id"),
+            "description": other.summary,
+        }
+        for other in operations
+        if other.path.startswith(collection + "/{") and len(other.parameters) == 1
+    }
+
+
+def _tag(path: str) -> str:
+    first = path.removeprefix("/v1").split("/")[1]
+    return first if first in _TAGS else _TAG_OF[first]
 
 
 def _operation(operation: Operation) -> Json:
     described: Json = {
         "operationId": operation.id,
+        "tags": [_tag(operation.path)],
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation), *_query_parameters(operation.query)],
         "responses": _responses(operation),
@@ -91,10 +138,10 @@ def _operation(operation: Operation) -> Json:
         # OpenAPI 3.1 section 4.8.30: for schemes that are not OAuth the list names the roles that are needed.
         described["security"] = [{scheme: [operation.scope]} for scheme in _SECURITY_SCHEMES]
     if operation.body is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _ref(operation.body.struct)}},
-        }
+        content: Json = {"schema": _ref(operation.body.struct)}
+        if operation.body.example is not None:
+            content["example"] = operation.body.example
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     return described
 
 
@@ -191,7 +238,13 @@ def _refusal(status: int, codes: list[str]) -> Json:
         names.append("WWW-Authenticate")
     if status in _WAITING:
         names.append("Retry-After")
-    narrowed = {"properties": {"status": {"const": status}, "code": {"enum": codes}}}
+    # With their types and no `const`: generators of clients can then merge them with those of Problem.
+    narrowed = {
+        "properties": {
+            "status": {"type": "integer", "enum": [status]},
+            "code": {"type": "string", "enum": codes},
+        }
+    }
     return {
         "description": "; ".join(f"{code}: {KINDS[code].title}" for code in codes),
         "headers": _header_refs(*names),

@@ -101,7 +101,7 @@ def _gather(ask: Callable[[int | None, int], Json], limit: int) -> list[Json]:
 
 
 def _show(items: list[Json]) -> None:
-    made = table("No.", "Time", "Who", "Did", "To", "Detail", right=("No.",))
+    made = table("No.", "Time", "Who", "Did", "To", "Detail", right=("No.",), whole=("Did",))
     for item in items:
         add_row(
             made,
@@ -116,7 +116,8 @@ def _show(items: list[Json]) -> None:
 
 
 @audit.command(
-    epilog=example("simcourier audit verify", "simcourier audit verify --key-file /etc/simcourier/body.key")
+    short_help="Tell whether the record is as it was written.",
+    epilog=example("simcourier audit verify", "simcourier audit verify --key-file /etc/simcourier/body.key"),
 )
 @config_option
 @click.option(

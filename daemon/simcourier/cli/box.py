@@ -31,10 +31,11 @@ class Unreachable(Stop):
 class Refused(Stop):
     """The box answered with a problem; `code` is the stable word of the API, `status` the HTTP status."""
 
-    def __init__(self, sentence: str, code: str, status: int) -> None:
+    def __init__(self, sentence: str, code: str, status: int, problem: Json | None = None) -> None:
         super().__init__(sentence, EX_FAILED)
         self.code = code
         self.status = status
+        self.problem: Json = problem or {}
 
 
 class Box:
@@ -129,7 +130,7 @@ def _refusal(problem: Json, status: int) -> Refused:
     wait_s = problem.get("retry_after")
     if isinstance(wait_s, int):
         sentence = f"{sentence.rstrip('.')}; try again in {wait_s} s"
-    return Refused(sentence, code, status)
+    return Refused(sentence, code, status, problem)
 
 
 def local_url(config: Config) -> str:

@@ -44,6 +44,7 @@ def check(config: Path | None, patience: float, as_json: bool) -> None:
     """
     settings, path = load_config(config)
     _check_storage(settings, path)
+    _check_what_a_start_reads(settings, path)
     if _is_running(settings.storage.path):
         verdicts, words = _ask_daemon(settings), "simcourier is running; this is what it says of its modems:"
     else:
@@ -69,6 +70,25 @@ def _check_storage(settings: Config, path: Path) -> None:
         click.echo(f"Checking as the user {user}, who owns {directory}.", err=True)
     if directory.exists() and not os.access(directory, os.W_OK | os.X_OK):
         raise ConfigError(f"{path}: storage.directory {directory}: can't be written to by this user")
+
+
+def _check_what_a_start_reads(settings: Config, path: Path) -> None:
+    """Raise the ConfigError that a start would: of PIN files, key file, webhooks, templates. Makes nothing."""
+    from simcourier.app import port_specs
+    from simcourier.cli.foreground import naming
+    from simcourier.hooks.post import tls
+    from simcourier.hooks.targets import AllowList
+    from simcourier.outbox.keyring import KeyFile
+    from simcourier.service.templates import check_settings
+
+    with naming(path):
+        port_specs(settings, str(path))
+        key_file = KeyFile.find(settings.storage)
+        if key_file.path.exists():
+            key_file.read()
+        AllowList.read(settings.webhooks.allowed_targets)
+        tls(settings.webhooks.ca_file)
+        check_settings(settings.verifications)
 
 
 def _is_running(directory: Path) -> bool:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,10 @@ NUMBER = "+447700900001"
 _PATTERNS = ("/dev/ttyUSB*", "/dev/ttyACM*")
 _SURVEY_S = 8.0
 _READY_S = 15.0
-_SCOPES = frozenset({"messages:send", "messages:read", "status:read"})
+_SCOPES = frozenset(
+    {"messages:send", "messages:read", "status:read", "verifications:start", "verifications:check"}
+)
+_GAP_S = 5
 
 # A network that takes its time as a good one does, so that the page has something to show.
 SCENARIO = """\
@@ -176,9 +180,35 @@ def configuration(directory: Path, listen: str, ports: list[Path]) -> str:
         "[discovery]",
         f"enabled = {'false' if ports else 'true'}",
     ]
+    if ports:
+        lines += _LOOSE
     for port in ports:
         lines += ["[[modems]]", f"port = {json.dumps(str(port))}", f"name = {json.dumps(port.name)}"]
     return "\n".join(lines) + "\n"
+
+
+# A person plays with one number, and forgets to type most codes in. On real SIMs the usual limits hold.
+_LOOSE = [
+    "[limits]",
+    "conversion_alarm_percent = 0",
+    "conversion_block_percent = 0",
+    "[limits.verifications]",
+    f"number_gap = {_GAP_S}",
+    f"number_gap_max = {_GAP_S}",
+    *(
+        f"{bound} = 0"
+        for bound in (
+            "number_10_minutes",
+            "number_hour",
+            "number_day",
+            "prefix_hour",
+            "country_hour",
+            "client_hour",
+        )
+    ),
+    "[verifications]",
+    'app_name = "Demo"',
+]
 
 
 def _key(app: App, directory: Path) -> str:
@@ -189,7 +219,8 @@ def _key(app: App, directory: Path) -> str:
     if path.exists():
         kept = path.read_text().strip()
         _, key_id, secret = [*kept.split("_", 2), "", ""][:3]
-        if app.service.clients.authenticate(key_id, secret):
+        client = app.service.clients.authenticate(key_id, secret)
+        if client is not None and client.scopes >= _SCOPES:
             return kept
     key, secret = app.service.clients.create(f"demo-{secrets.token_hex(3)}", _SCOPES)
     text = f"sck_{key.id}_{secret}"
@@ -203,29 +234,45 @@ def _introduce(app: App, path: Path, real: dict[str, ModemSnapshot], handsets: H
 
     up = app.service.box.status().modems_up
     url = local_url(app.config)
-    send, read = curl_lines(url, _key(app, path.parent), NUMBER if handsets else "+44...")
+    number = NUMBER if handsets else "+44..."
+    curls = curl_lines(url, _key(app, path.parent), number)
     if handsets:
         who = f"{up} of {count(len(handsets.ports), 'virtual modem')} can send; no real modem answered."
     else:
         who = f"Real modems answered: {', '.join(f'{s.name} ({s.port})' for s in real.values())}; {up} can send."
+    config = f"--config {shlex.quote(str(path))}"
     say = [
         who,
         "",
         "The page:",
         f"{url}/",
         "",
-        "Send a code:" if handsets else "Send a code (a real text: put your own number in):",
-        send,
+        "Send a code of your own:" if handsets else "Send a code (a real text: put your own number in):",
+        curls.send,
         "",
         "Read back what became of it:",
-        read,
+        curls.read,
         "",
-        "The command line, in another terminal:",
-        f"{program()} messages --config {shlex.quote(str(path))}",
+        "Have a code made and sent here:",
+        curls.start,
         "",
+        "Check it: ID is the one in the answer, CODE the one in the text" + (" below:" if handsets else ":"),
+        curls.check,
+        "",
+        "The command line, in another terminal; verify asks for the code:",
+        f"{program()} messages {config}",
+        f"{program()} verify {number} {config}",
+        "",
+        *([_LOOSE_WORDS, ""] if handsets else []),
         "Ctrl-C ends it." + (" What the virtual handsets receive:" if handsets else ""),
     ]
     click.echo("\n".join(say))
+
+
+_LOOSE_WORDS = (
+    f"Limits are loose here: a code every {_GAP_S} s for a number, as many as you like. "
+    "A real box begins with\none every 30 s and 10 a day, and stops what looks like fraud: simcourier limits."
+)
 
 
 def program() -> str:
@@ -240,13 +287,30 @@ def program() -> str:
     )
 
 
-def curl_lines(url: str, key: str, number: str) -> tuple[str, str]:
-    """Two lines for a shell: one sends a code, one reads the last message."""
-    body = json.dumps({"to": number, "text": "Your code is 493817"})
+@dataclass(frozen=True, slots=True)
+class CurlLines:
+    """Lines for a shell: a message and what became of it, a verification and its check."""
+
+    send: str
+    read: str
+    start: str
+    check: str
+
+
+def curl_lines(url: str, key: str, number: str) -> CurlLines:
+    """What a shell may send to the demo; ID and CODE are for the reader to put in."""
     authorization = f"-H 'Authorization: Bearer {key}'"
-    json_body = f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    send = f"curl -sS {url}/v1/messages {authorization} {json_body}; echo"
-    return send, f"curl -sS '{url}/v1/messages?limit=1' {authorization}; echo"
+
+    def post(path: str, body: dict[str, str]) -> str:
+        json_body = f"-H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
+        return f"curl -sS {url}/v1/{path} {authorization} {json_body}; echo"
+
+    return CurlLines(
+        post("messages", {"to": number, "text": "Your code is 493817"}),
+        f"curl -sS '{url}/v1/messages?limit=1' {authorization}; echo",
+        post("verifications", {"to": number, "purpose": "login"}),
+        post("verifications/ID/check", {"code": "CODE"}),
+    )
 
 
 def show_text(text: Text) -> None:

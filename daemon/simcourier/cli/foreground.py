@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,15 +57,23 @@ class HeldSignals:
         return True
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have a ConfigError or UnavailableError say which configuration it is about."""
+    try:
+        yield
+    except (ConfigError, UnavailableError) as error:
+        sentence = str(error)
+        raise type(error)(sentence if str(path) in sentence else f"{path}: {sentence}") from None
+
+
 def build(config: Config, path: Path) -> App:
     """Build the app of a configuration file. Raises ConfigError or UnavailableError, which then names the file."""
     from simcourier.app import App
 
     try:
-        return App(config, str(path))
-    except (ConfigError, UnavailableError) as error:
-        sentence = str(error)
-        raise type(error)(sentence if str(path) in sentence else f"{path}: {sentence}") from None
+        with naming(path):
+            return App(config, str(path))
     except PermissionError as error:
         raise ConfigError(
             f"{path}: storage.directory: {error.filename} can't be used by this user; give it to the user that "

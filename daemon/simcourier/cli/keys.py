@@ -91,7 +91,10 @@ def _keep_old(_ctx: click.Context, _parameter: click.Parameter, given: str) -> i
     return keep_ms
 
 
-@keys.command(epilog=example("simcourier keys create web-shop --scope messages:send --cidr 10.0.0.0/8"))
+@keys.command(
+    short_help="Make an API key and print it.",
+    epilog=example("simcourier keys create web-shop --scope messages:send --cidr 10.0.0.0/8"),
+)
 @click.argument("name", callback=_name)
 @click.option(
     "--scope",
@@ -129,12 +132,14 @@ def create(
     It is shown this once: the database keeps a digest of it.
 
     \b
-    Scopes: messages:send       send texts
-            messages:read       see the messages sent with this key
-            messages:read_body  see their texts, as long as they are kept
-            verifications:start, verifications:check, inbound:read
-            status:read         see box, modems, metrics and page
-            admin               everything, and everybody's messages
+    Scopes: messages:send        send texts
+            messages:read        see the messages sent with this key
+            messages:read_body   see their texts, as long as they are kept
+            verifications:start  have codes made and sent
+            verifications:check  prove codes
+            inbound:read         for texts that come in, in a later release
+            status:read          see box, modems, metrics and page
+            admin                everything, and everybody's messages
     """
     from simcourier.outbox.access import Terms
 
@@ -183,7 +188,10 @@ def list_keys(config: Path | None, as_json: bool) -> None:
         click.echo("There is no key. Make one: simcourier keys create NAME")
 
 
-@keys.command(epilog=example("simcourier keys rotate web-shop --keep-old 24h"))
+@keys.command(
+    short_help="Give an API key a new secret and print it.",
+    epilog=example("simcourier keys rotate web-shop --keep-old 24h"),
+)
 @click.argument("name")
 @click.option(
     "--keep-old",

@@ -207,6 +207,7 @@ def _show_use(found: Json) -> None:
 
 @limits.command(
     "set",
+    short_help="Let another bound hold, for all or for one.",
     epilog=example(
         "simcourier limits set country hour 1000 --of GB",
         "simcourier limits set number hour 20 --of +447700900123 --for 2h",
@@ -237,7 +238,8 @@ def set_limit(
     body = _body(kind=kind, window=window, maximum=maximum, for_seconds=for_s or until_s)
     rule = box.put("limits", "rules", body={**body, **_whom(whom or _every(scope), scope)})
     end = "" if rule["until"] is None else f", until {when(rule['until'])}"
-    bound = "without a bound" if maximum == 0 else f"at most {_bound(maximum, window)}"
+    least = "at least" if window == "gap" else "at most"
+    bound = "without a bound" if maximum == 0 else f"{least} {_bound(maximum, window)}"
     click.echo(f"{_named(rule)}, {window}: {bound}{end}")
 
 
@@ -273,7 +275,10 @@ def lift(box: Box, whom: str | None, scope: str | None) -> None:
     click.echo(f"{_named(lifted)}: counted from zero{unblocked}")
 
 
-@limits.command(epilog=example("simcourier limits block +447700900123 --scope prefix --for 12h"))
+@limits.command(
+    short_help="Send to somebody, or for an API key, nothing more.",
+    epilog=example("simcourier limits block +447700900123 --scope prefix --for 12h"),
+)
 @with_box
 @click.argument("whom")
 @_scope_option("What of a number: itself (the default), its prefix or its country.")

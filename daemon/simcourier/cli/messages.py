@@ -86,23 +86,17 @@ def _list(box: Box, status: str | None, limit: int) -> list[Json]:
 
 
 def show(items: list[Json]) -> None:
-    """Messages as a table."""
-    made = table("Accepted", "State", "After", "To", "Class", "Modem", "Id", right=("After",))
+    """Messages as a table that fits 80 columns with whole ids, where all are codes."""
+    mixed = any(item["class"] != "otp" for item in items)
+    heads = ["Accepted", "State", "After", "To", *(["Class"] if mixed else []), "Modem", "Id"]
+    made = table(*heads, right=("After",), whole=("Accepted", "State", "After", "To", "Id"))
     for item in items:
         report = item["dlr"]
         after = "-" if report is None else lasting(between(item["created_at"], report["at"]))
-        modem = item["sent_by"] or item["modem"] or "-"
-        add_row(
-            made,
-            when(item["created_at"]),
-            item["status"],
-            after,
-            item["to_masked"],
-            item["class"],
-            modem,
-            item["id"],
-            style=_STYLES.get(item["status"], ""),
-        )
+        cells = [when(item["created_at"]), item["status"], after, item["to_masked"]]
+        cells += [item["class"]] if mixed else []
+        cells += [item["sent_by"] or item["modem"] or "-", item["id"]]
+        add_row(made, *cells, style=_STYLES.get(item["status"], ""))
     console().print(made)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from simcourier.cli.options import example, json_option, with_box
-from simcourier.cli.wording import add_row, console, lasting, signal_bars, table, write_json
+from simcourier.cli.wording import add_row, console, lasting, printable, signal_bars, table, write_json
 
 if TYPE_CHECKING:
     from simcourier.cli.box import Box, Json
 
 UP = frozenset({"ready", "sending"})
 """The states in which a modem takes messages."""
+_WIDTH = 80
 
 
 @click.group(
@@ -47,13 +49,19 @@ def show(items: list[Json]) -> None:
             style="" if item["state"] in UP and not item["paused"] else "yellow",
         )
     console().print(made)
+    # Under the table, where a long reason has room; a modem that can send may have one too: no service centre.
+    for item in items:
+        if item["reason"]:
+            _tell_reason(item)
 
 
 def _state(item: Json) -> str:
-    marks = [mark for mark in ("paused", "sandbox") if item.get(mark)]
-    state = ", ".join([str(item["state"]), *marks])
-    # A modem that can send may still have something to say: that its SIM names no service centre.
-    return f"{state}: {item['reason']}" if item["reason"] else state
+    return ", ".join([str(item["state"]), *(mark for mark in ("paused", "sandbox") if item.get(mark))])
+
+
+def _tell_reason(item: Json) -> None:
+    said = f"{printable(item['id'])}: {printable(item['reason'])}"
+    click.echo(textwrap.fill(said, _WIDTH, subsequent_indent="  ", break_long_words=False))
 
 
 @modems.command(epilog=example("simcourier modems pause modem-1"))

@@ -36,7 +36,10 @@ def read_number(given: str) -> str:
     return sys.stdin.readline().strip() if given == "-" else given
 
 
-@privacy.command(epilog=example("simcourier privacy export +447700900001 > person.json"))
+@privacy.command(
+    short_help="Write all that is held about a number, as JSON.",
+    epilog=example("simcourier privacy export +447700900001 > person.json"),
+)
 @with_box
 @click.argument("number")
 def export(box: Box, number: str) -> None:

@@ -26,7 +26,9 @@ def secrets() -> None:
     """
 
 
-@secrets.command(epilog=example("simcourier secrets show"))
+@secrets.command(
+    short_help="Show each key, its age and what is under it.", epilog=example("simcourier secrets show")
+)
 @with_box
 @json_option
 def show(box: Box, as_json: bool) -> None:
@@ -65,7 +67,11 @@ def rotate(box: Box) -> None:
     )
 
 
-@secrets.command("add-key", epilog=example("simcourier secrets add-key /etc/simcourier/simcourier.key"))
+@secrets.command(
+    "add-key",
+    short_help="Put a new key into the file of a credential.",
+    epilog=example("simcourier secrets add-key /etc/simcourier/simcourier.key"),
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def add_key(file: Path) -> None:
     """Put a new key into FILE, the source of a systemd credential, which the box can't write.
@@ -85,7 +91,11 @@ def add_key(file: Path) -> None:
     click.echo(f"{file} has the new key {new.newest.id}; restart the box to seal with it.")
 
 
-@secrets.command("drop-key", epilog=example("simcourier secrets drop-key /etc/simcourier/simcourier.key 1"))
+@secrets.command(
+    "drop-key",
+    short_help="Take a key out of the file of a credential.",
+    epilog=example("simcourier secrets drop-key /etc/simcourier/simcourier.key 1"),
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("key_id", metavar="ID", type=click.IntRange(1, 255))
 def drop_key(file: Path, key_id: int) -> None:

@@ -63,7 +63,9 @@ def _origin(item: Json) -> str:
     return f"{item['origin']}, above {item['covers']}" if item["covers"] else str(item["origin"])
 
 
-@templates.command(epilog=example("simcourier templates show login de"))
+@templates.command(
+    short_help="Show a template and its shorter forms.", epilog=example("simcourier templates show login de")
+)
 @with_box
 @click.argument("name")
 @click.argument("locale")
@@ -185,10 +187,11 @@ def _sum_up(number: int, findings: list[Finding]) -> None:
 
 
 @templates.command(
+    short_help="Define a template, above a built-in one or one of a file.",
     epilog=example(
         "simcourier templates add login en '{code} is your Acme code, valid {minutes} min.'",
         "simcourier templates add --file my-templates.toml",
-    )
+    ),
 )
 @with_box
 @click.argument("words", nargs=-1, metavar="[NAME LOCALE TEXT]")
@@ -232,7 +235,10 @@ def _refuse_faulty(draft: Template) -> None:
         raise Stop(f"{printable(draft.name)} ({printable(draft.locale)}) is not saved")
 
 
-@templates.command(epilog=example("simcourier templates remove login en"))
+@templates.command(
+    short_help="Remove a template that an admin defined.",
+    epilog=example("simcourier templates remove login en"),
+)
 @with_box
 @click.argument("name")
 @click.argument("locale")
@@ -244,7 +250,8 @@ def remove(box: Box, name: str, locale: str) -> None:
 
 
 @templates.command(
-    epilog=example("simcourier templates preview transaction de --amount '12,50 EUR' --payee Acme")
+    short_help="Show the text that would be sent with these values.",
+    epilog=example("simcourier templates preview transaction de --amount '12,50 EUR' --payee Acme"),
 )
 @with_box
 @click.argument("name")

@@ -59,7 +59,8 @@ def _show_all(items: list[Json]) -> None:
 
 
 @webhooks.command(
-    epilog=example("simcourier webhooks add https://app.example:8443/hooks --type message.delivered")
+    short_help="Register an endpoint and print its secret.",
+    epilog=example("simcourier webhooks add https://app.example:8443/hooks --type message.delivered"),
 )
 @with_box
 # Not called url: that is the box's own, of --url.
@@ -104,7 +105,9 @@ def show(box: Box, endpoint: str, as_json: bool) -> None:
         click.echo(f"The secret before this one signs too until {when(answer['old_secret_until'])}.")
 
 
-@webhooks.command(epilog=example("simcourier webhooks rotate whk_..."))
+@webhooks.command(
+    short_help="Make a new secret and print it.", epilog=example("simcourier webhooks rotate whk_...")
+)
 @with_box
 @click.argument("endpoint")
 @json_option
@@ -118,7 +121,9 @@ def rotate(box: Box, endpoint: str, as_json: bool) -> None:
     _tell_secret(answer, f"{endpoint} has a new secret; the one before it signs too until {until}", as_json)
 
 
-@webhooks.command(epilog=example("simcourier webhooks test whk_..."))
+@webhooks.command(
+    short_help="Send webhook.test to an endpoint now.", epilog=example("simcourier webhooks test whk_...")
+)
 @with_box
 @click.argument("endpoint")
 @json_option

@@ -76,14 +76,18 @@ def console(*, err: bool = False) -> Console:
     return Console(stderr=err, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False)
 
 
-def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table with these heads; those in `right` align to the right."""
+def table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
+    """An empty table with these heads; those in `right` align to the right, those in `whole` are not folded."""
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold"
+    )
     for head in columns:
-        made.add_column(head, justify="right" if head in right else "left", overflow="fold")
+        made.add_column(
+            head, justify="right" if head in right else "left", overflow="fold", no_wrap=head in whole
+        )
     return made
 
 

@@ -233,9 +233,9 @@ class Dispatcher:
 
     def expire_due(self) -> None:
         """Move what can't be sent in time any more to `expired`, and settle reports that fit nothing."""
-        self._follow_clock()
-        self._expire()
-        self._expire_verifications()
+        if self._follow_clock():
+            self._expire()
+            self._expire_verifications()
         self._outcomes.give_up_reports()
 
     def _expire(self) -> None:
@@ -265,15 +265,16 @@ class Dispatcher:
             for n, rank in verification.dropped:
                 self.dropped(n, rank, Status.SUPERSEDED)
 
-    def _follow_clock(self) -> None:
+    def _follow_clock(self) -> bool:
         """Follow the system's clock. Where it was set, every life goes on as long as it would have.
 
         Codes that are checked here are closed after a large step: an attacker may have made it (ASVS 6.5.8).
+        False while times on disk are being moved: until then nobody may say by our clock what is due there.
         """
         step_ms = self._clock.drift_ms()
         if abs(step_ms) <= _DRIFT_MS:
             self._clock.adopt(step_ms)
-            return
+            return True
         self._log.warning(
             "the system's clock was set; lives of waiting messages go on unchanged", step_ms=step_ms
         )
@@ -282,6 +283,7 @@ class Dispatcher:
 
         def work(connection: Connection) -> list[Closed]:
             store.shift_times(connection, step_ms)
+            verifications.shift_failures(connection, step_ms)
             if abs(step_ms) > LARGEST_STEP_MS:
                 return verifications.distrust(connection, now_ms, CLOCK_WAS_SET)
             verifications.shift_times(connection, step_ms)
@@ -294,6 +296,7 @@ class Dispatcher:
                 room.forget()
 
         self._writer.submit(work, done, self._clock_refused)
+        return False
 
     def _clock_refused(self, error: BaseException) -> None:
         self._log.error(

@@ -59,7 +59,7 @@ class Guard:
         try:
             target = parse(url)
         except ValueError as error:
-            raise RequestError("invalid-request", str(error), pointer="/url") from None
+            raise RequestError("policy-violation", str(error), pointer="/url") from None
         # Asking for a name may already tell somebody something: so not for one that could never be allowed.
         if not self._allowed.networks and not self._allowed.names_it(target):
             raise _denied(f"The target is not on this box's list of targets; {_ADD}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, and_, func, literal_column, or_, select
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox import audit, reading
+from simcourier.outbox import audit, hooks, reading
 from simcourier.outbox.message import FINAL
 from simcourier.outbox.reduction import DAY_MS, OPEN_MS, WAITING
 from simcourier.outbox.schema import (
@@ -211,6 +211,7 @@ def erase_messages(connection: Connection, number: Number, now_ms: int) -> int:
         connection.execute(events.delete().where(events.c.message.in_(gone)))
         connection.execute(parts.delete().where(parts.c.message.in_(gone)))
         connection.execute(messages.delete().where(messages.c.n.in_(gone)))
+        hooks.rewind(connection)
     return len(gone)
 
 

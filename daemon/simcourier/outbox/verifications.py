@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.notices import notify
@@ -290,6 +290,17 @@ def shift_times(connection: Connection, step_ms: int) -> None:
     )
 
 
+def shift_failures(connection: Connection, step_ms: int) -> None:
+    """The clock was set: delays last as long as they would have, and an hour of failures is still an hour."""
+    moved = ("hour_started_at_ms", "last_at_ms")
+    connection.execute(failures.update().values({name: failures.c[name] + step_ms for name in moved}))
+    connection.execute(
+        failures.update()
+        .where(failures.c.delayed_until_ms > 0)
+        .values(delayed_until_ms=failures.c.delayed_until_ms + step_ms)
+    )
+
+
 def retire(connection: Connection, before_ms: int, limit: int = LIMIT) -> int:
     """Delete a batch of verifications made before `before_ms`; returns how many."""
     # n grows with the time of creation, so the oldest rows come first.
@@ -308,6 +319,12 @@ def read_failures(connection: Connection, number_key: str, *bindings: str) -> di
         select(*_COUNTS).where(failures.c.number_key == number_key, failures.c.binding.in_(bindings))
     ).mappings()
     return {row["binding"]: row for row in rows}
+
+
+def delayed_until_ms(connection: Connection, number_key: str) -> int:
+    """The longest delay of a number, whichever binding it is for; 0 where there never was one."""
+    longest = select(func.max(failures.c.delayed_until_ms)).where(failures.c.number_key == number_key)
+    return int(connection.execute(longest).scalar() or 0)
 
 
 def write_failures(connection: Connection, number_key: str, binding: str, values: dict[str, Any]) -> None:

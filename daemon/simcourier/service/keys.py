@@ -39,24 +39,26 @@ def checked(scopes: frozenset[str], terms: Terms, now_ms: int) -> Terms:
     unknown = sorted(scopes - set(SCOPES))
     if unknown or not scopes:
         known = f"Give scopes from: {', '.join(SCOPES)}."
-        raise RequestError("invalid-request", known, pointer="/scopes")
+        raise RequestError("policy-violation", known, pointer="/scopes")
     if terms.sandbox and not scopes <= set(SANDBOX_SCOPES):
         allowed = ", ".join(SANDBOX_SCOPES)
         raise RequestError(
-            "invalid-request", f"A sandbox key may have no scopes but {allowed}.", pointer="/scopes"
+            "policy-violation", f"A sandbox key may have no scopes but {allowed}.", pointer="/scopes"
         )
     if terms.template_only and "admin" in scopes:
         raise RequestError(
-            "invalid-request", "An admin could make a key that is bound to nothing.", pointer="/template_only"
+            "policy-violation",
+            "An admin could make a key that is bound to nothing.",
+            pointer="/template_only",
         )
     if terms.expires_at_ms is not None and not now_ms < terms.expires_at_ms <= now_ms + MOST_LIFE_MS:
         raise RequestError(
-            "invalid-request",
+            "policy-violation",
             "A key expires in the future, and within a hundred years.",
             pointer="/expires_at",
         )
     if len(terms.cidrs) > MOST_CIDRS:
-        raise RequestError("invalid-request", f"Give {MOST_CIDRS} networks at most.", pointer="/cidrs")
+        raise RequestError("policy-violation", f"Give {MOST_CIDRS} networks at most.", pointer="/cidrs")
     return replace(terms, cidrs=tuple(dict.fromkeys(map(plain_network, terms.cidrs))))
 
 
@@ -67,7 +69,7 @@ def plain_network(text: str) -> str:
         network = ipaddress.ip_network("" if "%" in text else text.strip())
     except ValueError:
         raise RequestError(
-            "invalid-request",
+            "policy-violation",
             "A network is written like 10.0.0.0/8 or 2001:db8::/32, with no bit set behind its length.",
             pointer="/cidrs",
         ) from None

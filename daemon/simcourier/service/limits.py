@@ -192,7 +192,7 @@ class Limits:
     @staticmethod
     def _rule_place(kind: Kind, target: Target, window_s: int) -> tuple[str, str, str, int]:
         if window_s not in WINDOWS[target.scope]:
-            raise RequestError("invalid-request", "This scope has no such window.", pointer="/window")
+            raise RequestError("policy-violation", "This scope has no such window.", pointer="/window")
         owner = "" if target.scope is Scope.BOX else kind.value
         return owner, target.scope.value, target.key, window_s
 
@@ -218,7 +218,7 @@ class Limits:
         def work(connection: Connection) -> Block | RequestError:
             target = self._targets.one(connection, whom)
             if target.scope is Scope.BOX:
-                return RequestError("invalid-request", "The box has a budget instead.", pointer="/scope")
+                return RequestError("policy-violation", "The box has a budget instead.", pointer="/scope")
             if len(record.load_book(connection).blocks) >= MOST_RULES:
                 return RequestError("policy-violation", "There are too many blocks; lift some first.")
             block = Block(*target.place, ADMIN, target.shown, reason, now_ms, until_ms, by.id)

@@ -128,7 +128,7 @@ class Messages:
                 return charge
             if new.callback is not None and not endpoints.serves(connection, new.callback, client.id):
                 return RequestError(
-                    "invalid-request", "There is no such webhook endpoint.", pointer="/callback"
+                    "policy-violation", "There is no such webhook endpoint.", pointer="/callback"
                 )
             replaced = []
             if new.supersede_key is not None:
@@ -193,7 +193,7 @@ class Messages:
             return request.text
         if request.template is None or request.text is not None:
             raise RequestError(
-                "invalid-request", "Give either text, or template with its vars.", pointer="/text"
+                "policy-violation", "Give either text, or template with its vars.", pointer="/text"
             )
         template = self._templates.resolve(request.template, request.locale, to.region if to else None)
         values = {"app": self._tools.config.verifications.app_name, **request.values}
@@ -204,10 +204,10 @@ class Messages:
     def _check_modem(self, client: Client, name: str) -> None:
         snapshot = self._tools.radio.snapshots().get(name)
         if snapshot is None:
-            raise RequestError("invalid-request", "There is no modem with this name.", pointer="/modem")
+            raise RequestError("policy-violation", "There is no modem with this name.", pointer="/modem")
         if self._tools.dispatcher.fleet.is_sandbox(snapshot) is not client.sandbox:
             whose = "no sandbox modem" if client.sandbox else "for sandbox keys only"
-            raise RequestError("invalid-request", f"This modem is {whose}.", pointer="/modem")
+            raise RequestError("policy-violation", f"This modem is {whose}.", pointer="/modem")
 
     def get(self, client: Client, message_id: str, *, with_text: bool = False) -> MessageView:
         """A message with its history. Raises RequestError `not-found`, also for another client's message."""

@@ -55,6 +55,7 @@ class Numbers:
             wanted = reading.Filter(client=client.sees, recipient=number, number_key=key, limit=LIMIT)
             sent = reading.page(connection, wanted)
             counts = verifications.read_failures(connection, key, ALL).get(ALL)
+            delayed_until_ms = verifications.delayed_until_ms(connection, key)
         items = [Happened(e.at_ms, e.action, e.actor, e.object, e.detail or None) for e in entries]
         items += [
             Happened(record.created_at_ms, f"message.{record.status}", record.client, record.id, None)
@@ -62,13 +63,14 @@ class Numbers:
         ]
         items.sort(key=lambda item: item.at_ms, reverse=True)
         stands = counts if client.sees is None else None
+        delayed = stands is not None and delayed_until_ms > self._tools.clock.wall_ms()
         return Activity(
             mask(number),
             _count(items),
             items[:LIMIT],
             stands["consecutive"] if stands is not None else None,
             stands["locked_at_ms"] if stands is not None else None,
-            stands["delayed_until_ms"] or None if stands is not None else None,
+            delayed_until_ms if delayed else None,
         )
 
     def unlock(self, admin: Client, written: str) -> bool:

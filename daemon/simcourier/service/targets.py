@@ -46,7 +46,7 @@ class Target:
 
 
 class Targets:
-    """Finds whom an admin means. Raises RequestError `invalid-request`, `invalid-number` or `not-found`."""
+    """Finds whom an admin means. Raises RequestError `policy-violation`, `invalid-number` or `not-found`."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -97,4 +97,4 @@ class Targets:
 
 
 def _refused(detail: str, pointer: str) -> RequestError:
-    return RequestError("invalid-request", detail, pointer=pointer)
+    return RequestError("policy-violation", detail, pointer=pointer)

@@ -187,7 +187,7 @@ class Templates:
 def judge(draft: Template) -> Verdict:
     """What lint says about a draft, and its first form with usual values."""
     findings = lint(draft)
-    if any(finding.rule in {"braces", "invisible", "direction-marks"} for finding in findings):
+    if any(finding.rule in {"braces", "empty", "invisible", "direction-marks"} for finding in findings):
         return Verdict(findings, None, None)
     preview = fill(draft.text, USUAL_VALUES)
     return Verdict(findings, preview, plan(preview, max_segments=255).alphabet)
@@ -200,6 +200,13 @@ def _not_found() -> RequestError:
 def _built_in() -> Iterator[tuple[Key, TemplateView]]:
     for key, template in BUILT_IN.items():
         yield key, TemplateView(template, Origin.BUILT_IN)
+
+
+def check_settings(settings: Verifications) -> None:
+    """Raise the ConfigError that a start would, where a setting or a file of templates can't be used."""
+    _default_locale(settings)
+    _check_app_name(settings)
+    dict(_from_files(settings.template_files))
 
 
 def _default_locale(settings: Verifications) -> str:

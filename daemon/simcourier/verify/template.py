@@ -218,7 +218,7 @@ class Template:
 def _end(code: str, origin_host: str | None, app_hash: str | None) -> str:
     if origin_host is not None and app_hash is not None:
         raise RequestError(
-            "invalid-request",
+            "policy-violation",
             "Give origin_host or app_hash, not both: one line is last.",
             pointer="/app_hash",
         )

@@ -30,7 +30,7 @@ class AuditQuery(Struct, forbid_unknown_fields=True, frozen=True):
 class AuditSearch(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/audit/search`: the number is here because it must be in no URL."""
 
-    to: Annotated[str, Meta(max_length=64)]
+    to: Annotated[str, Meta(max_length=64, examples=["+447700900123"])]
     limit: Limit = 50
     cursor: Cursor | None = None
 

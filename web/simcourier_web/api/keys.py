@@ -41,13 +41,15 @@ Name = Annotated[
     ),
 ]
 
+Cidr = Annotated[str, Meta(max_length=64, examples=["10.0.0.0/8"])]
+
 
 class KeyBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/keys`."""
 
     name: Name
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=len(SCOPES))]
-    cidrs: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=MOST_CIDRS)] | None = None
+    cidrs: Annotated[list[Cidr], Meta(max_length=MOST_CIDRS)] | None = None
     expires_at: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
     template_only: bool = False
     sandbox: bool = False

@@ -21,7 +21,7 @@ Window = Literal["gap", "second", "10-minutes", "hour", "day"]
 WINDOWS: dict[int, Window] = {0: "gap", 1: "second", 600: "10-minutes", 3600: "hour", 86_400: "day"}
 _SECONDS = {word: seconds for seconds, word in WINDOWS.items()}
 
-Number = Annotated[str, Meta(min_length=1, max_length=64)]
+Number = Annotated[str, Meta(min_length=1, max_length=64, examples=["+447700900123"])]
 TargetKey = Annotated[str, Meta(min_length=1, max_length=64)]
 ForSeconds = Annotated[int, Meta(ge=1, le=_TEN_YEARS_S)]
 Reason = Annotated[str, Meta(max_length=100, pattern=r"\A[^\x00-\x1f\x7f-\x9f]*\Z")]
@@ -179,7 +179,7 @@ WHOM = Form(WhomBody, _WHOM)
 BLOCK = Form(BlockBody, {**_WHOM, **_FOR, "reason": "a string of at most 100 printable characters"})
 RULE = Form(RuleBody, {**_WHOM, **_RULE, **_FOR, "maximum": "a whole number from 0 to 10000000"})
 RULE_NAME = Form(RuleNameBody, {**_WHOM, **_RULE})
-_NOBODY = ("invalid-number", "not-found")
+_NOBODY = ("invalid-number", "not-found", "policy-violation")
 
 
 class LimitsApi:
@@ -227,7 +227,7 @@ class LimitsApi:
                 scope="admin",
                 body=RULE,
                 answers={200: LimitRule},
-                problems=(*_NOBODY, "policy-violation"),
+                problems=_NOBODY,
             ),
             Operation(
                 "resetLimit",
@@ -264,7 +264,7 @@ class LimitsApi:
                 scope="admin",
                 body=BLOCK,
                 answers={200: LimitBlock},
-                problems=(*_NOBODY, "policy-violation"),
+                problems=_NOBODY,
             ),
             Operation(
                 "unblock",

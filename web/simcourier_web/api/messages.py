@@ -38,9 +38,9 @@ class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
 
     to: Number
     text: Annotated[str, Meta(min_length=1, examples=["Your code is 837261"])] | None = None
-    template: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+    template: Annotated[str, Meta(min_length=1, max_length=32, examples=["login"])] | None = None
     template_vars: Vars | None = msgspec.field(default=None, name="vars")
-    locale: Annotated[str, Meta(min_length=2, max_length=35)] | None = None
+    locale: Annotated[str, Meta(min_length=2, max_length=35, examples=["en"])] | None = None
     message_class: MessageClass | None = msgspec.field(default=None, name="class")
     ttl: Annotated[int, Meta(ge=60, le=86_400)] | None = None
     supersedes: Word | None = None

@@ -16,7 +16,7 @@ from simcourier_web.operations import Call, Operation
 class NumberCheckBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/numbers/check`."""
 
-    to: Annotated[str, Meta(max_length=64)]
+    to: Annotated[str, Meta(max_length=64, examples=["+447700900123"])]
     kind: Kind = Kind.CODE
 
 

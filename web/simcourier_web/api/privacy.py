@@ -15,10 +15,10 @@ from simcourier_web.forms import Form
 from simcourier_web.operations import Call, Operation
 
 
-class NumberBody(Struct, forbid_unknown_fields=True, frozen=True):
+class HeldNumberBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/privacy/export` and `erase`: a number must be in no URL."""
 
-    to: Annotated[str, Meta(max_length=64)]
+    to: Annotated[str, Meta(max_length=64, examples=["+447700900123"])]
 
 
 class HeldEvent(Struct, frozen=True):
@@ -114,7 +114,7 @@ class ErasedNumber(Struct, frozen=True):
     files_clean: bool
 
 
-NUMBER = Form(NumberBody, {"to": "a string with the number in international form"})
+NUMBER = Form(HeldNumberBody, {"to": "a string with the number in international form"})
 
 
 class PrivacyApi:
@@ -150,7 +150,7 @@ class PrivacyApi:
             ),
         )
 
-    def export(self, call: Call[NumberBody, None]) -> HeldAboutNumber:
+    def export(self, call: Call[HeldNumberBody, None]) -> HeldAboutNumber:
         """`POST /v1/privacy/export`."""
         held = self._service.privacy.export(call.client, call.body.to)
         return HeldAboutNumber(
@@ -162,7 +162,7 @@ class PrivacyApi:
             complete=held.complete,
         )
 
-    def erase(self, call: Call[NumberBody, None]) -> ErasedNumber:
+    def erase(self, call: Call[HeldNumberBody, None]) -> ErasedNumber:
         """`POST /v1/privacy/erase`."""
         erased = self._service.privacy.erase(call.client, call.body.to)
         left = erased.left

@@ -16,7 +16,7 @@ from simcourier_web.answers import Time, rfc3339_or_none
 from simcourier_web.forms import Form
 from simcourier_web.operations import Call, Operation, Reply
 
-Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, examples=["{code} is your code for {app}"])]
 Shorter = Annotated[list[Text], Meta(max_length=MAX_SHORTER)]
 
 
@@ -30,9 +30,9 @@ class TemplateBody(Struct, forbid_unknown_fields=True, frozen=True):
 class TemplateDraft(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/templates/check`."""
 
-    name: Annotated[str, Meta(max_length=32)]
-    locale: Annotated[str, Meta(max_length=16)]
-    text: Annotated[str, Meta(max_length=MAX_TEXT)]
+    name: Annotated[str, Meta(max_length=32, examples=["login"])]
+    locale: Annotated[str, Meta(max_length=16, examples=["en"])]
+    text: Annotated[str, Meta(max_length=MAX_TEXT, examples=["{code} is your code for {app}"])]
     shorter: Shorter | None = None
 
 

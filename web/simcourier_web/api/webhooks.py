@@ -14,7 +14,7 @@ from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
 from simcourier_web.forms import Form
 from simcourier_web.operations import Call, Operation, Reply, link_to_next
 
-Url = Annotated[str, Meta(min_length=1, max_length=2000)]
+Url = Annotated[str, Meta(min_length=1, max_length=2000, examples=["https://app.example:8443/hooks"])]
 Types = Annotated[list[EventType], Meta(max_length=len(EventType))]
 
 

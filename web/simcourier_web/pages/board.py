@@ -102,5 +102,6 @@ def _facts(view: ModemView) -> list[tuple[str, str]]:
         ("Delivery reports", card.reports),
         ("SIM ends in", card.sim[-4:]),
         ("Recoveries since the last message", str(card.failures)),
+        ("Sandbox", "Reaches virtual handsets only, for sandbox keys only" if view.sandbox else ""),
     ]
     return [(label, words.visible(value)) for label, value in found if value]

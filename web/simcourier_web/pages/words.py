@@ -49,6 +49,7 @@ class ModemLine:
     bars: int | None
     signal: str
     since: str
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def modem_line(view: ModemView) -> ModemLine:
         if dbm is None or strength is None
         else f"{_STRENGTH[strength]}, {dbm} dBm".replace("-", "\N{MINUS SIGN}"),
         since=span(view.for_s),
+        sandbox=view.sandbox,
     )
 
 

@@ -60,7 +60,6 @@ clock_marks = Table(
     "clock_marks",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("boot", String(36), nullable=False),
     Column("offset_ms", BigInteger, nullable=False),
 )
-"""One row: which boot the clock was last seen in, and how far it was ahead of the time since that boot."""
+"""One row: how far the wall clock was ahead of the time since boot when it was last looked at."""

@@ -56,7 +56,6 @@ def upgrade() -> None:
     op.create_table(
         "clock_marks",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("boot", sa.String(length=36), nullable=False),
         sa.Column("offset_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
