@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Service(ABC):
         self._program = program
         self._people = itertools.count()
 
-    def _fire(self, scripts: list[Script], clients: int, seconds: float) -> tuple[list[Shot], Rate]:
+    def _fire(self, scripts: Sequence[Script], clients: int, seconds: float) -> tuple[list[Shot], Rate]:
         began_s = self._program.cpu_s()
         volley = Volley(self._port, self._key, scripts, self._place.path("volley"), clients, seconds)
         self._place.keep(volley, volley.program.stop)

@@ -64,6 +64,35 @@ def test_a_pin_file_that_is_not_there(tmp_path: Path) -> None:
     assert sentence_of("check", "--config", path) == said
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("[webhooks]\nallowed_targets = ['not a host']\n", "webhooks.allowed_targets: 'not a host': write"),
+        ("[webhooks]\nca_file = '/nowhere/ca.pem'\n", "webhooks.ca_file /nowhere/ca.pem: can't be read"),
+        ("[verifications]\ntemplate_files = ['/nowhere/t.toml']\n", "there is no file /nowhere/t.toml"),
+        ("[verifications]\ndefault_locale = '?'\n", "verifications.default_locale: write a language tag"),
+        ('[verifications]\napp_name = "two\\nlines"\n', "verifications.app_name: "),
+        ("[destinations]\nverifications = ['UK']\n", "Great Britain is GB"),
+    ],
+)
+def test_a_check_says_what_a_start_would(command: str, more: str, words: str, tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port(), more=more)
+    said = sentence_of(command, "--config", path)
+    assert said.startswith(f"simcourier: {path}: ")
+    assert words in said
+
+
+def test_a_check_finds_a_key_file_that_can_t_be_used_and_makes_none(tmp_path: Path) -> None:
+    path = write_config(tmp_path, free_port())
+    (tmp_path / "storage").mkdir()
+    assert call("check", "--config", path).returncode == 1, "there is no modem"
+    key_file = tmp_path / "storage" / "body.key"
+    assert not key_file.exists()
+    key_file.write_bytes(b"short")
+    assert "must hold exactly 32 octets" in sentence_of("check", "--config", path)
+
+
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.socket() as other:

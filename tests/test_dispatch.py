@@ -656,3 +656,13 @@ def test_the_stop_gives_out_no_more_work(box: Box) -> None:
     box.dispatcher.stop_claiming()
     code = box.accept(to=PHONE)
     assert (box.status(code), box.radio.jobs) == (Status.QUEUED, [])
+
+
+def test_applications_are_told_of_a_modem_that_comes_and_goes(box: Box) -> None:
+    box.modem("a")
+    box.modem("a", ModemState.SENDING)
+    box.modem("a", ModemState.SILENT)
+    with box.engine.connect() as connection:
+        told = connection.execute(text("SELECT type, data FROM notices ORDER BY seq")).all()
+    assert [row.type for row in told] == ["modem.up", "modem.down"]
+    assert '"modem":"a"' in told[0].data

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dispatch_bench import PHONE, START_MS, Box
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from simcourier.outbox import database, privacy, reading, reduction
 from simcourier.outbox.audit import Audit, Entry
@@ -18,6 +18,7 @@ from simcourier.outbox.reduction import DAY_MS
 from simcourier.outbox.schema import (
     audit,
     blocks,
+    events,
     failures,
     limit_rules,
     limit_windows,
@@ -450,6 +451,20 @@ def test_c14_an_erased_number_is_in_no_file_of_the_database(engine: Engine, tmp_
         connection.execute(update(audit).values(number_key=None))
     assert database.checkpoint(engine, "TRUNCATE")[0] == 0
     assert files_with(tmp_path, *words) == []
+
+
+def test_an_erasure_takes_the_relay_back_to_the_last_row_there_is(connection: Connection) -> None:
+    """SQLite gives the number of a deleted last row again: the next event would be told to nobody."""
+    kept = add(connection, to=OTHER)
+    gone = add(connection)
+    for n in (kept, gone):
+        connection.execute(insert(events).values(message=n, at_ms=NOW_MS, status=Status.DELIVERED))
+    last = connection.execute(select(func.max(events.c.seq))).scalar_one()
+    of_messages = relay_cursors.c.name == "messages"
+    connection.execute(update(relay_cursors).where(of_messages).values(seq=last))
+    assert privacy.erase_messages(connection, number(), NOW_MS) == 1
+    at = connection.execute(select(relay_cursors.c.seq).where(of_messages)).scalar_one()
+    assert at == connection.execute(select(func.max(events.c.seq))).scalar_one() < last
 
 
 def test_c14_a_reduced_number_is_in_no_file_of_the_database(engine: Engine, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_a14_a_key_that_would_not_be_what_it_says_is_refused(
 ) -> None:
     with pytest.raises(RequestError) as caught:
         web.service.clients.create("shop", frozenset(scopes), terms)
-    assert (caught.value.code, caught.value.pointer) == ("invalid-request", pointer)
+    assert (caught.value.code, caught.value.pointer) == ("policy-violation", pointer)
     assert (web.service.clients.all(), chain(web)) == ([], [])
 
 

@@ -284,7 +284,7 @@ def test_what_is_no_app_s_hash_is_refused(app_hash: str) -> None:
 
 def test_origin_and_hash_exclude_each_other() -> None:
     assert refusal(LOGIN, values(), origin_host="a.example", app_hash=HASH) == (
-        "invalid-request",
+        "policy-violation",
         "/app_hash",
     )
 

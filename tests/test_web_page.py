@@ -12,6 +12,7 @@ import pytest
 from web_fixtures import CODE, PHONE, TEXT, WebBox, web_box
 
 import simcourier_web
+from simcourier.config import Modem
 from simcourier.modem.facts import ModemState
 
 STATIC = Path(simcourier_web.__file__).parent / "static"
@@ -202,3 +203,16 @@ def test_the_page_can_be_heard(web: WebBox) -> None:
         "th": {"columnheader", "rowheader"},
     }.items():
         assert {attributes.get("role") for attributes in shown.all(tag)} == role
+
+
+def test_a_modem_of_the_sandbox_is_marked_on_both_pages(tmp_path: Path) -> None:
+    ports = (Modem("/run/sandbox/modem-*", sandbox=True),)
+    with web_box(tmp_path, modems=ports) as web:
+        web.modem()
+        web.modem("modem-2")
+        web.change(replace(web.radio.cards["modem-2"], port="/run/sandbox/modem-2"))
+        words = page(web).words
+        assert words.count("Sandbox") == 1
+        assert words[words.index("modem-2") + 1] == "Sandbox"
+        assert "Ready (sandbox)" in page(web, "/modems/modem-2").words
+        assert "Ready" in page(web, "/modems/modem-1").words

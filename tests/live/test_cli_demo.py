@@ -17,7 +17,7 @@ import pytest
 from cli_process import Started, ask, call, free_port, wait_until
 
 from simcourier.cli.demo import DEFAULT_LISTEN, NUMBER, SCENARIO, configuration
-from simcourier.config import parse
+from simcourier.config import Limits, parse
 from simcourier.virtual import scenario
 
 pytestmark = pytest.mark.live
@@ -56,7 +56,7 @@ def test_the_printed_lines_send_a_code_and_read_it_back_and_the_handset_shows_it
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with begin("--listen", f"127.0.0.1:{free_port()}", env=environment) as demo:
         assert demo.said("4 of 4 virtual modems can send; no real modem answered.")
-        page, send, read = (line for line in demo.out if line.startswith(("http", "curl")))
+        page, send, read, start, check = (line for line in demo.out if line.startswith(("http", "curl")))
         with urllib.request.urlopen(page.strip(), timeout=SECONDS) as response:
             assert b"<!doctype html>" in response.read()
         status, accepted = ask(*printed_request(send.strip()))
@@ -69,7 +69,29 @@ def test_the_printed_lines_send_a_code_and_read_it_back_and_the_handset_shows_it
             lambda: any(re.search(rf"{re.escape(NUMBER)}  Your code is \d+$", line) for line in demo.out),
             "it",
         )
+        started: dict[str, Any] = {}
+
+        def starts() -> bool:
+            status, answer = ask(*printed_request(start.strip()))
+            assert status in {202, 429}, "a message to the same number was sent a moment ago"
+            started.update(answer)
+            return status == 202
+
+        wait_until(starts, "the pause between two codes to be over")
+        code: list[str] = []
+
+        def shown() -> bool:
+            found = [re.search(r"  ([0-9]{6}) is your Demo sign-in code", line) for line in demo.out]
+            code[:] = [each[1] for each in found if each]
+            return bool(code)
+
+        wait_until(shown, "the code of the verification")
+        filled = check.strip().replace("/ID/", f"/{started['id']}/").replace('"CODE"', f'"{code[0]}"')
+        status, checked = ask(*printed_request(filled))
+        assert (status, checked["status"]) == (200, "approved")
+        assert demo.said("Limits are loose here")
         config = next(line for line in demo.out if " messages --config " in line).split()[-1]
+        assert demo.said(f" verify {NUMBER} --config {config}")
         assert call("status", "--config", config).stdout.startswith("ready")
         # As a terminal does: Ctrl-C goes to the whole group, modems included.
         os.killpg(demo.process.pid, signal.SIGINT)
@@ -99,7 +121,7 @@ def test_kept_data_and_key_are_used_again(tmp_path: Path) -> None:
     lines = []
     for _ in range(2):
         with begin("--modems", 1, "--data", tmp_path / "box", "--listen", f"127.0.0.1:{free_port()}") as demo:
-            url, key, _ = printed_request([line for line in demo.out if line.startswith("curl")][-1].strip())
+            url, key, _ = printed_request(next(line for line in demo.out if "?limit=1" in line).strip())
             lines.append((key, len(ask(url, key)[1]["items"])))
             ask(url.partition("?")[0], key, {"to": NUMBER, "text": "kept"})
             demo.signal(signal.SIGTERM)
@@ -142,4 +164,23 @@ def test_the_demo_s_scenario_and_configuration_are_what_they_should_be(tmp_path:
     assert made.storage.path == odd / "storage"
     assert made.modems[0].port == str(odd / "modem-000")
     assert not made.discovery.enabled
-    assert parse(configuration(odd, "127.0.0.1:8080", []).encode(), "demo").discovery.enabled
+    assert made.limits.verifications.number_day == 0
+    assert made.limits.verifications.number_gap == 2
+    real = parse(configuration(odd, "127.0.0.1:8080", []).encode(), "demo")
+    assert real.discovery.enabled
+    assert real.limits == Limits(), "on real SIMs the usual limits hold"
+
+
+def test_a_key_that_an_older_demo_kept_and_that_may_do_too_little_is_replaced(tmp_path: Path) -> None:
+    directory = tmp_path / "box"
+    with begin("--modems", 1, "--data", directory, "--listen", f"127.0.0.1:{free_port()}") as demo:
+        config = directory / "simcourier.toml"
+        weak = call("keys", "create", "old", "--scope", "messages:send", "--config", config).stdout
+        demo.signal(signal.SIGTERM)
+        assert demo.end(SECONDS) == 0
+    (directory / "demo.key").write_text(weak)
+    with begin("--modems", 1, "--data", directory, "--listen", f"127.0.0.1:{free_port()}") as demo:
+        start = next(line for line in demo.out if line.startswith("curl") and "/v1/verifications " in line)
+        assert ask(*printed_request(start.strip()))[0] == 202
+        demo.signal(signal.SIGTERM)
+        assert demo.end(SECONDS) == 0

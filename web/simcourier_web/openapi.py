@@ -214,12 +214,17 @@ def _responses(operation: Operation) -> Json:
     responses: Json = {}
     for status, struct in operation.answers.items():
         responses[str(status)] = _success(operation, struct)
+    for status, codes in _refusals(operation):
+        responses[str(status)] = _refusal(status, codes)
+    return responses
+
+
+def _refusals(operation: Operation) -> list[tuple[int, list[str]]]:
+    """Each status that is no success, with its codes."""
     by_status: dict[int, list[str]] = {}
     for code in sorted(operation.expected_problems):
         by_status.setdefault(KINDS[code].status, []).append(code)
-    for status, codes in sorted(by_status.items()):
-        responses[str(status)] = _refusal(status, codes)
-    return responses
+    return sorted(by_status.items())
 
 
 def _success(operation: Operation, struct: type[Struct] | None) -> Json:
@@ -238,18 +243,25 @@ def _refusal(status: int, codes: list[str]) -> Json:
         names.append("WWW-Authenticate")
     if status in _WAITING:
         names.append("Retry-After")
-    # With their types and no `const`: generators of clients can then merge them with those of Problem.
-    narrowed = {
-        "properties": {
-            "status": {"type": "integer", "enum": [status]},
-            "code": {"type": "string", "enum": codes},
-        }
-    }
     return {
         "description": "; ".join(f"{code}: {KINDS[code].title}" for code in codes),
         "headers": _header_refs(*names),
-        "content": {"application/problem+json": {"schema": {"allOf": [_ref(Problem), narrowed]}}},
+        "content": {"application/problem+json": {"schema": {"$ref": REF.format(name=_name(status, codes))}}},
     }
+
+
+def _name(status: int, codes: Sequence[str]) -> str:
+    """What a problem with one of these codes is called: Problem409IdempotencyConflict."""
+    return f"Problem{status}" + "".join(code.title().replace("-", "") for code in codes)
+
+
+def _narrowed(status: int, codes: Sequence[str]) -> Json:
+    # With their types and no `const`: generators of clients can then merge them with those of Problem.
+    members: Json = {
+        "status": {"type": "integer", "enum": [status]},
+        "code": {"type": "string", "enum": list(codes)},
+    }
+    return {"allOf": [_ref(Problem), {"properties": members}]}
 
 
 def _header_refs(*names: str) -> Json:
@@ -270,6 +282,8 @@ def _schemas(operations: Sequence[Operation]) -> Json:
     schemas = _plain(schemas)
     for form in forms:
         _explain(schemas, schemas[form.struct.__name__], form)
+    for operation in operations:
+        schemas |= {_name(status, codes): _narrowed(status, codes) for status, codes in _refusals(operation)}
     return dict(sorted(schemas.items()))
 
 

@@ -37,7 +37,7 @@ _READY_S = 15.0
 _SCOPES = frozenset(
     {"messages:send", "messages:read", "status:read", "verifications:start", "verifications:check"}
 )
-_GAP_S = 5
+_GAP_S = 2
 
 # A network that takes its time as a good one does, so that the page has something to show.
 SCENARIO = """\

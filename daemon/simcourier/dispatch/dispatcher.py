@@ -33,6 +33,7 @@ from simcourier.modem.facts import (
 )
 from simcourier.outbox import access, store, verifications
 from simcourier.outbox.message import Status, Waiting
+from simcourier.outbox.notices import notify
 from simcourier.outbox.seal import Sealer
 from simcourier.outbox.verifications import Closed
 from simcourier.outbox.writer import Writer
@@ -209,8 +210,20 @@ class Dispatcher:
             up = snapshot.name in self.fleet.operational
             self._metrics.modem_up.labels(snapshot.name).set(int(up))
             self._log.info("modem up" if up else "modem down", modem=snapshot.name, reason=snapshot.reason)
+            if self._claiming:
+                self._tell_of_modem(snapshot, up=up)
         if snapshot.signal_dbm is not None:
             self._metrics.modem_signal.labels(snapshot.name).set(snapshot.signal_dbm)
+
+    def _tell_of_modem(self, snapshot: ModemSnapshot, *, up: bool) -> None:
+        now_ms, type_ = self._clock.wall_ms(), "modem.up" if up else "modem.down"
+        data: dict[str, object] = {
+            "modem": snapshot.name,
+            "state": snapshot.state,
+            "reason": snapshot.reason,
+            "operator": snapshot.operator,
+        }
+        self._records.write(lambda c: notify(c, type_, now_ms, None, data))
 
     def _pin_wanted(self, fact: PinWanted) -> None:
         now_ms, keyed = self._clock.wall_ms(), self._keyed(fact.pin_digest)

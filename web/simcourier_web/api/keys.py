@@ -102,6 +102,11 @@ CREATE = Form(
         "template_only": "true or false",
         "sandbox": "true or false",
     },
+    example={
+        "name": "shop",
+        "scopes": ["verifications:start", "verifications:check"],
+        "cidrs": ["10.0.0.0/8"],
+    },
 )
 ROTATE = Form(RotateBody, {"keep_old": f"a whole number of seconds from 0 to {_MOST_KEEP_OLD_S}"})
 

@@ -175,10 +175,18 @@ _WHOM = {
 }
 _FOR = {"for_seconds": f"a whole number from 1 to {_TEN_YEARS_S}"}
 _RULE = {"window": f"one of {_WINDOWS}", "kind": f"one of {', '.join(Kind)}"}
-WHOM = Form(WhomBody, _WHOM)
-BLOCK = Form(BlockBody, {**_WHOM, **_FOR, "reason": "a string of at most 100 printable characters"})
-RULE = Form(RuleBody, {**_WHOM, **_RULE, **_FOR, "maximum": "a whole number from 0 to 10000000"})
-RULE_NAME = Form(RuleNameBody, {**_WHOM, **_RULE})
+WHOM = Form(WhomBody, _WHOM, {"to": "+447700900123"})
+BLOCK = Form(
+    BlockBody,
+    {**_WHOM, **_FOR, "reason": "a string of at most 100 printable characters"},
+    {"key": "GB", "reason": "toll fraud", "for_seconds": 3600},
+)
+RULE = Form(
+    RuleBody,
+    {**_WHOM, **_RULE, **_FOR, "maximum": "a whole number from 0 to 10000000"},
+    {"scope": "number", "key": "*", "window": "hour", "maximum": 4},
+)
+RULE_NAME = Form(RuleNameBody, {**_WHOM, **_RULE}, {"scope": "number", "key": "*", "window": "hour"})
 _NOBODY = ("invalid-number", "not-found", "policy-violation")
 
 

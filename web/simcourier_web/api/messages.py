@@ -185,6 +185,7 @@ SEND = Form(
         "modem": "the name of a modem",
         "max_segments": "a whole number from 1 to 10",
     },
+    example={"to": "+447700900123", "text": "Your code is 837261", "ttl": 300, "reference": "order 4711"},
 )
 SEARCH = Form(SearchBody, {"to": "a string with the number in international form", **_LISTING})
 FEEDBACK = Form(FeedbackBody, {"outcome": "one of confirmed, unconfirmed"})

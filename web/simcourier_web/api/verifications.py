@@ -156,6 +156,7 @@ START = Form(
         "risk": "a word of 1 to 32 lower-case letters, digits or . _ -",
         "reference": "a string of 1 to 64 characters without control characters",
     },
+    example={"to": "+447700900123", "purpose": "login", "subject": "user 4711", "locale": "de", "ttl": 300},
 )
 CHECK_CODE = Form(
     CheckBody,

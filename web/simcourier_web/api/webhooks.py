@@ -99,7 +99,11 @@ class WebhookDeliveries(Struct, frozen=True):
 
 _URL = "a string such as https://app.example:8443/hooks, at most 2000 characters"
 _TYPES = f"a list of {', '.join(EventType)}"
-CREATE = Form(EndpointBody, {"url": _URL, "client": "the id of an API key", "types": _TYPES})
+CREATE = Form(
+    EndpointBody,
+    {"url": _URL, "client": "the id of an API key", "types": _TYPES},
+    {"url": "https://app.example:8443/hooks", "types": ["message.delivered"]},
+)
 CHANGE = Form(EndpointChange, {"url": _URL, "types": _TYPES})
 DELIVERIES = Form(
     DeliveriesQuery,
