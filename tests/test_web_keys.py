@@ -244,7 +244,7 @@ def test_a_modem_that_is_asked_for_must_be_of_the_same_side(sandboxed: WebBox) -
     tested, real = sandbox_key(web), web.key("messages:send")
     for key, modem in ((tested, "real"), (real, "modem-000")):
         answer = send(web, key, modem=modem)
-        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (400, "/modem")
+        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/modem")
     assert send(web, tested, modem="modem-000").status_code == 202
     assert send(web, real, modem="real").status_code == 202
 

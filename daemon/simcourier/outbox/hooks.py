@@ -169,7 +169,8 @@ def pass_on(
     enabled = select(webhook_endpoints.c.n).where(webhook_endpoints.c.disabled_reason.is_(None))
     if cursors(connection) != before or set(connection.execute(enabled).scalars()) != heard:
         return False
-    connection.execute(relay_cursors.delete())
+    # Other places are kept in this table too.
+    connection.execute(relay_cursors.delete().where(relay_cursors.c.name.in_(["messages", "notices"])))
     connection.execute(
         relay_cursors.insert(),
         [{"name": "messages", "seq": after.messages}, {"name": "notices", "seq": after.notices}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select, text
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.notices import notify
@@ -27,14 +27,44 @@ _CHARGE = (
     )
     .values(attempts=verifications.c.attempts + 1)
 )
-_COUNTS = (
-    failures.c.binding,
-    failures.c.consecutive,
-    failures.c.hour_started_at_ms,
-    failures.c.in_hour,
-    failures.c.last_at_ms,
-    failures.c.delayed_until_ms,
-    failures.c.locked_at_ms,
+# Made once: to build a statement takes longer than to run it, and a check needs ten.
+_FIND = select(verifications).where(verifications.c.id == bindparam("b_id"))
+_FIND_OF_CLIENT = _FIND.where(verifications.c.client == bindparam("b_client"))
+_PENDING = select(verifications).where(
+    IS_PENDING,
+    verifications.c.number_key == bindparam("b_number_key"),
+    verifications.c.client == bindparam("b_client"),
+    verifications.c.purpose == bindparam("b_purpose"),
+    verifications.c.binding == bindparam("b_binding"),
+)
+_CLOSE = (
+    verifications.update()
+    .where(verifications.c.n == bindparam("b_n"), IS_PENDING)
+    .values(
+        status=bindparam("b_status"),
+        reason=bindparam("b_reason"),
+        closed_at_ms=bindparam("b_now_ms"),
+        code_mac=None,
+        text_values=None,
+    )
+)
+_CLOSE_SEND = _CLOSE.where(verifications.c.send_no == bindparam("b_send_no"))
+_WAITING_MESSAGES = select(messages.c.n, messages.c.rank).where(
+    literal_column("messages.verification IS NOT NULL"),
+    messages.c.verification == bindparam("b_n"),
+    literal_column("messages.status = 'queued'"),
+)
+_FAILURES = select(failures).where(
+    failures.c.number_key == bindparam("b_number_key"),
+    failures.c.binding.in_([bindparam("b_all"), bindparam("b_binding")]),
+)
+_WRITE_FAILURES = text(
+    "INSERT INTO failures (number_key, binding, consecutive, hour_started_at_ms, in_hour, last_at_ms,"
+    " delayed_until_ms, locked_at_ms) VALUES (:number_key, :binding, :consecutive, :hour_started_at_ms,"
+    " :in_hour, :last_at_ms, :delayed_until_ms, :locked_at_ms) ON CONFLICT (number_key, binding) DO UPDATE SET"
+    " consecutive = excluded.consecutive, hour_started_at_ms = excluded.hour_started_at_ms,"
+    " in_hour = excluded.in_hour, last_at_ms = excluded.last_at_ms,"
+    " delayed_until_ms = excluded.delayed_until_ms, locked_at_ms = excluded.locked_at_ms"
 )
 
 
@@ -120,10 +150,14 @@ def insert(connection: Connection, new: NewVerification) -> int:
 
 def find(connection: Connection, verification_id: str, client: str | None) -> Verification | None:
     """The verification with this id; where `client` is given, only if it is that client's."""
-    statement = select(verifications).where(verifications.c.id == verification_id)
-    if client is not None:
-        statement = statement.where(verifications.c.client == client)
-    row = connection.execute(statement).mappings().first()
+    if client is None:
+        row = connection.execute(_FIND, {"b_id": verification_id}).mappings().first()
+    else:
+        row = (
+            connection.execute(_FIND_OF_CLIENT, {"b_id": verification_id, "b_client": client})
+            .mappings()
+            .first()
+        )
     return None if row is None else _verification(row)
 
 
@@ -131,17 +165,9 @@ def pending(
     connection: Connection, number_key: str, client: str, purpose: str, binding: str
 ) -> Verification | None:
     """The open verification of this client for number, purpose and binding."""
-    row = connection.execute(
-        select(verifications).where(
-            IS_PENDING,
-            verifications.c.number_key == number_key,
-            verifications.c.client == client,
-            verifications.c.purpose == purpose,
-            verifications.c.binding == binding,
-        )
-    ).mappings()
-    found = row.first()
-    return None if found is None else _verification(found)
+    wanted = {"b_number_key": number_key, "b_client": client, "b_purpose": purpose, "b_binding": binding}
+    row = connection.execute(_PENDING, wanted).mappings().first()
+    return None if row is None else _verification(row)
 
 
 def charge(connection: Connection, n: int, now_ms: int) -> bool:
@@ -175,12 +201,11 @@ def close(
     With `send_no` only where that is still the last send. None where it was not pending any more: nothing is changed.
     """
     check_verification_move(VerificationStatus.PENDING, after)
-    statement = verifications.update().where(verifications.c.n == before.n, IS_PENDING)
-    if send_no is not None:
-        statement = statement.where(verifications.c.send_no == send_no)
-    result = connection.execute(
-        statement.values(status=after, reason=reason, closed_at_ms=now_ms, code_mac=None, text_values=None)
-    )
+    values = {"b_n": before.n, "b_status": after, "b_reason": reason, "b_now_ms": now_ms}
+    if send_no is None:
+        result = connection.execute(_CLOSE, values)
+    else:
+        result = connection.execute(_CLOSE_SEND, {**values, "b_send_no": send_no})
     if result.rowcount != 1:
         return None
     if after in _TOLD:
@@ -216,13 +241,7 @@ def drop_messages(connection: Connection, n: int, now_ms: int) -> list[tuple[int
     from simcourier.outbox import store
     from simcourier.outbox.message import Status
 
-    rows = connection.execute(
-        select(messages.c.n, messages.c.rank).where(
-            literal_column("messages.verification IS NOT NULL"),
-            messages.c.verification == n,
-            messages.c.status == Status.QUEUED,
-        )
-    ).all()
+    rows = connection.execute(_WAITING_MESSAGES, {"b_n": n}).all()
     detail = "its code counts no more"
     return [
         (message, rank)
@@ -313,12 +332,12 @@ def retire(connection: Connection, before_ms: int, limit: int = LIMIT) -> int:
     return len(gone)
 
 
-def read_failures(connection: Connection, number_key: str, *bindings: str) -> dict[str, RowMapping]:
-    """The counts of a number by binding, where there are any; the binding "" stands for all of them."""
-    rows = connection.execute(
-        select(*_COUNTS).where(failures.c.number_key == number_key, failures.c.binding.in_(bindings))
-    ).mappings()
-    return {row["binding"]: row for row in rows}
+def read_failures(
+    connection: Connection, number_key: str, all_of: str, binding: str
+) -> dict[str, RowMapping]:
+    """The counts of a number under two bindings, where there are any; `all_of` stands for all of them."""
+    wanted = {"b_number_key": number_key, "b_all": all_of, "b_binding": binding}
+    return {row["binding"]: row for row in connection.execute(_FAILURES, wanted).mappings()}
 
 
 def delayed_until_ms(connection: Connection, number_key: str) -> int:
@@ -327,11 +346,11 @@ def delayed_until_ms(connection: Connection, number_key: str) -> int:
     return int(connection.execute(longest).scalar() or 0)
 
 
-def write_failures(connection: Connection, number_key: str, binding: str, values: dict[str, Any]) -> None:
-    """Put the counts of a number under one binding in place of those before."""
-    of_row = (failures.c.number_key == number_key, failures.c.binding == binding)
-    if connection.execute(failures.update().where(*of_row).values(values)).rowcount == 0:
-        connection.execute(failures.insert().values(number_key=number_key, binding=binding, **values))
+def write_failures(connection: Connection, number_key: str, counts: dict[str, dict[str, Any]]) -> None:
+    """Put the counts of a number, by binding, in place of those before."""
+    rows = [{"number_key": number_key, "binding": name, **values} for name, values in counts.items()]
+    if rows:
+        connection.execute(_WRITE_FAILURES, rows)
 
 
 def forgive(connection: Connection, number_key: str) -> int:

@@ -19,6 +19,7 @@ from simcourier.service.tools import Tools
 from simcourier.service.verifications import Verifications, is_closed, not_found, proof_context
 from simcourier.sms.address import mask
 from simcourier.verify import codes
+from simcourier.verify.failures import Failures
 
 # Takes the place of a verification that is not there, so that the same is done for it.
 _NOBODY = Verification(
@@ -101,7 +102,8 @@ class Checks:
     ) -> _Outcome | RequestError:
         """One path for known, unknown and closed ones: what is asked of the disk is the same for all."""
         now_ms = self._tools.clock.wall_ms()
-        held = refusal(self._failures.read(connection, found.number_key, found.binding), now_ms)
+        counts = self._failures.read(connection, found.number_key, found.binding)
+        held = refusal(counts, now_ms)
         charged = verifications.charge(connection, -1 if held is not None else found.n, now_ms)
         context = proof_context(found, found.send_no, binding)
         right = self._tools.sealer.proves_code(found.code_mac, code, *context)
@@ -112,12 +114,19 @@ class Checks:
                 connection, found, VerificationStatus.APPROVED, now_ms, send_no=found.send_no
             )
             if closed is not None:
-                return self._approved(connection, client, closed, now_ms)
-        return self._wrong(connection, client, found, now_ms)
+                return self._approved(connection, client, closed, counts, now_ms)
+        return self._wrong(connection, client, found, counts, now_ms)
 
-    def _approved(self, connection: Connection, client: Client, closed: Closed, now_ms: int) -> _Outcome:
+    def _approved(
+        self,
+        connection: Connection,
+        client: Client,
+        closed: Closed,
+        counts: dict[str, Failures],
+        now_ms: int,
+    ) -> _Outcome:
         found = closed.verification
-        self._failures.succeeded(connection, found.number_key, found.binding)
+        self._failures.succeeded(connection, found.number_key, counts)
         if not self._verifications.is_sandbox(found):
             prefix_key = self._guard.places.prefix_key(found.recipient)
             self._guard.sent_confirmed(
@@ -126,14 +135,21 @@ class Checks:
         self._audit(connection, client, "verification.approved", found, now_ms)
         return _Outcome(True, 0, (closed,))
 
-    def _wrong(self, connection: Connection, client: Client, found: Verification, now_ms: int) -> _Outcome:
+    def _wrong(
+        self,
+        connection: Connection,
+        client: Client,
+        found: Verification,
+        counts: dict[str, Failures],
+        now_ms: int,
+    ) -> _Outcome:
         self._audit(connection, client, "verification.incorrect", found, now_ms)
         closed = []
         left = found.max_attempts - found.attempts - 1
         if left <= 0:
             used_up = verifications.close(connection, found, VerificationStatus.MAX_ATTEMPTS, now_ms)
             closed += [used_up] if used_up is not None else []
-        if self._failures.failed(connection, found.number_key, found.binding, now_ms):
+        if self._failures.failed(connection, found.number_key, counts, now_ms):
             closed += self._lock(connection, client, found, now_ms)
         return _Outcome(False, max(0, left), tuple(closed))
 

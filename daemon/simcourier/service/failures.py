@@ -36,29 +36,32 @@ class FailureCounts:
 
     def read(self, connection: Connection, number_key: str, binding: str) -> dict[str, Failures]:
         """The counts of all bindings (`ALL`) and of this one; without a binding the number is one person's."""
-        names = (ALL, _row(binding))
-        rows = verifications.read_failures(connection, number_key, *names)
-        return {name: _failures(rows.get(name)) for name in names}
+        name = _row(binding)
+        rows = verifications.read_failures(connection, number_key, ALL, name)
+        return {ALL: _failures(rows.get(ALL)), name: _failures(rows.get(name))}
 
     def held(self, connection: Connection, number_key: str, binding: str, now_ms: int) -> RequestError | None:
         """The refusal where a delay or a lock holds this number under this binding."""
         return refusal(self.read(connection, number_key, binding), now_ms)
 
-    def failed(self, connection: Connection, number_key: str, binding: str, now_ms: int) -> bool:
-        """Count one more wrong code; True where it locked the number."""
-        counts = self.read(connection, number_key, binding)
-        locked = False
-        for name, before in counts.items():
-            after = after_failure(before, now_ms, self._of_all if name == ALL else self._of_binding)
-            locked |= after.locked_at_ms is not None and before.locked_at_ms is None
-            verifications.write_failures(connection, number_key, name, asdict(after))
-        return locked
+    def failed(
+        self, connection: Connection, number_key: str, counts: dict[str, Failures], now_ms: int
+    ) -> bool:
+        """Count one more wrong code on top of what was read; True where it locked the number."""
+        after = {
+            name: after_failure(before, now_ms, self._of_all if name == ALL else self._of_binding)
+            for name, before in counts.items()
+        }
+        written = {name: asdict(failures) for name, failures in after.items()}
+        verifications.write_failures(connection, number_key, written)
+        return counts[ALL].locked_at_ms is None and after[ALL].locked_at_ms is not None
 
-    def succeeded(self, connection: Connection, number_key: str, binding: str) -> None:
-        """A right code ends the row of failures, of all and of its own binding."""
-        rows = verifications.read_failures(connection, number_key, ALL, _row(binding))
-        for name, row in rows.items():
-            verifications.write_failures(connection, number_key, name, asdict(after_success(_failures(row))))
+    @staticmethod
+    def succeeded(connection: Connection, number_key: str, counts: dict[str, Failures]) -> None:
+        """A right code ends the row of failures that was read, of all and of its own binding."""
+        after = {name: after_success(before) for name, before in counts.items()}
+        changed = {name: asdict(failures) for name, failures in after.items() if failures != counts[name]}
+        verifications.write_failures(connection, number_key, changed)
 
 
 def refusal(counts: dict[str, Failures], now_ms: int) -> RequestError | None:

@@ -256,3 +256,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("verification IS NOT NULL"),
         postgresql_where=sa.text("verification IS NOT NULL"),
     )
+    # What happened before there were endpoints is told to none.
+    op.execute(
+        "INSERT INTO relay_cursors (name, seq) SELECT 'messages', coalesce(max(seq), 0) FROM message_events"
+    )
+    op.execute("INSERT INTO relay_cursors (name, seq) VALUES ('notices', 0)")
