@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 from web_fixtures import WebBox
 
@@ -85,8 +86,9 @@ def _emulate(driver: webdriver.Chrome, width: int, height: int, dark: bool) -> N
 
 
 def until(driver: webdriver.Chrome, met: Callable[[], Any], seconds: float = 15) -> Any:
-    """Wait for the page to show something."""
-    return WebDriverWait(driver, seconds, poll_frequency=0.1).until(lambda _driver: met())
+    """Wait for the page to show something; one that is reloaded in the middle of a look is looked at again."""
+    wait = WebDriverWait(driver, seconds, 0.1, ignored_exceptions=[StaleElementReferenceException])
+    return wait.until(lambda _driver: met())
 
 
 def text(driver: webdriver.Chrome, selector: str) -> str:

@@ -666,3 +666,21 @@ def test_applications_are_told_of_a_modem_that_comes_and_goes(box: Box) -> None:
         told = connection.execute(text("SELECT type, data FROM notices ORDER BY seq")).all()
     assert [row.type for row in told] == ["modem.up", "modem.down"]
     assert '"modem":"a"' in told[0].data
+
+
+def test_what_waits_for_one_modem_is_not_ahead_of_what_any_may_take(box: Box) -> None:
+    box.modem("a")
+    alone = box.dispatcher.eta_ms(0)
+    for _ in range(20):
+        box.accept(modem="absent")
+    assert box.dispatcher.eta_ms(0) == alone
+    assert box.crash().dispatcher.room.ahead_of(0) == 0
+
+
+def test_c17_a_clock_that_is_held_back_a_little_each_second_stretches_no_life(box: Box) -> None:
+    code = box.accept(ttl=60)
+    start_ms = box.wall_ms()
+    box.system_ms = lambda: start_ms
+    for _ in range(61):
+        box.pass_time(1)
+    assert box.status(code) is Status.EXPIRED

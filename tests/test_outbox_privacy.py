@@ -461,6 +461,7 @@ def test_an_erasure_takes_the_relay_back_to_the_last_row_there_is(connection: Co
         connection.execute(insert(events).values(message=n, at_ms=NOW_MS, status=Status.DELIVERED))
     last = connection.execute(select(func.max(events.c.seq))).scalar_one()
     of_messages = relay_cursors.c.name == "messages"
+    connection.execute(relay_cursors.delete().where(of_messages))
     connection.execute(insert(relay_cursors).values(name="messages", seq=last))
     assert privacy.erase_messages(connection, number(), NOW_MS) == 1
     at = connection.execute(select(relay_cursors.c.seq).where(of_messages)).scalar_one()

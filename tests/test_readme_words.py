@@ -50,6 +50,6 @@ def test_c22_the_readme_names_every_limit() -> None:
 def test_c22_the_readme_says_what_protects_from_being_locked_out() -> None:
     words = " ".join(section("Limits").split())
     told = words.partition("**Locking somebody out**")[2]
-    for protection in ("`binding`", "grows from 30 s", "nobody but an admin unlocks", "simcourier unlock"):
+    for protection in ("`binding`", "grows from 30 s", "only an admin unlocks", "simcourier unlock"):
         assert protection in told
     assert "captcha" in told

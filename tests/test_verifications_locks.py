@@ -12,6 +12,7 @@ from web_fixtures import PHONE, START_MS, WebBox, web_box
 
 from simcourier.config import Verifications
 from simcourier.outbox import clock_marks
+from simcourier.outbox.clock_marks import Mark
 
 HOUR_S = 3600
 DAY_MS = 24 * HOUR_S * 1000
@@ -175,6 +176,6 @@ def test_a27_a_small_step_back_gives_no_code_a_longer_life(box: WebBox, back_ms:
     [(0, False), (-9_000, False), (-11_000, True), (11_000, True), (-3_600_000, True)],
 )
 def test_a27_a_clock_set_between_two_starts_of_the_daemon_is_noticed(offset_ms: int, doubtful: bool) -> None:
-    before_ms = START_MS
-    assert clock_marks.is_doubtful(before_ms, before_ms + offset_ms) is doubtful
-    assert not clock_marks.is_doubtful(None, before_ms + offset_ms)
+    before, now = Mark(START_MS, "boot 1"), Mark(START_MS + offset_ms, "boot 1")
+    assert clock_marks.is_doubtful(before, now) is doubtful
+    assert not clock_marks.is_doubtful(None, now)

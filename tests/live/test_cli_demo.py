@@ -90,6 +90,8 @@ def test_the_printed_lines_send_a_code_and_read_it_back_and_the_handset_shows_it
         status, checked = ask(*printed_request(filled))
         assert (status, checked["status"]) == (200, "approved")
         assert demo.said("Limits are loose here")
+        usual = Limits().verifications
+        assert demo.said(f"one every {usual.number_gap} s and {usual.number_day} a day")
         config = next(line for line in demo.out if " messages --config " in line).split()[-1]
         assert demo.said(f" verify {NUMBER} --config {config}")
         assert call("status", "--config", config).stdout.startswith("ready")

@@ -212,7 +212,14 @@ def clock_set_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composition, "system_ms", lambda: now() + 120_000)
 
 
-@pytest.mark.parametrize("what", [another_boot, clock_set_back, clock_set_forward])
+def same_time_at_each_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No battery behind the clock: the wall clock is where it was at the last boot, and so is the mark."""
+    now, mark = composition.system_ms, composition.clock_mark()
+    monkeypatch.setattr(composition, "system_ms", lambda: now() - 60_000)
+    monkeypatch.setattr(composition, "clock_mark", lambda: mark)
+
+
+@pytest.mark.parametrize("what", [another_boot, clock_set_back, clock_set_forward, same_time_at_each_boot])
 def test_a27_what_was_pending_before_a_reboot_or_a_set_clock_is_closed_and_its_code_not_sent(
     tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, what: Any
 ) -> None:

@@ -16,9 +16,9 @@ _CLEANUP_S = 1.0
 class Server(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
     """Accepts connections; ends those that wait too long, and the oldest where one address has too many.
 
-    A connection *waits* when none of its requests is being worked on: nothing has come yet, a request is still
-    arriving, or its client is slow to take the answer. Only such a one is ever ended here, so whoever sends a
-    whole request is served, whatever others do.
+    A connection *waits* when nothing has come yet, a request is still arriving, or its client is slow to take the
+    answer. Only such a one is ever ended here, so whoever sends a whole request and takes the answer is served,
+    whatever others do.
     """
 
     channel_class = Channel
@@ -53,6 +53,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
         super().handle_accept()
         for descriptor in set(self.active_channels) - before:
             self._make_room(self.active_channels[descriptor])
+
+    def add_task(self, task: Channel) -> None:
+        """Queue a connection's next request, unless its client has an answer to take first.
+
+        Requests may come many in one packet; a worker that answered them all would end up waiting for the client.
+        """
+        if task.may_proceed():
+            super().add_task(task)
 
     def _make_room(self, newest: Channel) -> None:
         others = [channel for channel in self.active_channels.values() if channel is not newest]

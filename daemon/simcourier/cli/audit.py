@@ -167,7 +167,7 @@ def _walk(config: Path | None, key_file: Path | None) -> Verdict:
     # Before we become the owner of the database: root may read a key that its user is given by systemd only.
     ring = file.read()
     act_as_owner(storage.path)
-    engine = database.open_engine(storage.path)
+    engine = database.open_engine(storage.path, database.Upgrade.NEVER)
     try:
         with _progress() as progress:
             return Walk(engine, Audit(Sealer(ring).audit_key), storage.path).verify(progress)

@@ -177,7 +177,7 @@ class PinBook:
         if self._engine is None:
             from simcourier.outbox import database
 
-            self._engine = database.open_engine(self._directory)
+            self._engine = database.open_engine(self._directory, database.Upgrade.ALONE)
         return self._engine
 
     def close(self) -> None:

@@ -263,7 +263,7 @@ def _database(config: Path | None, *, writing: bool = False) -> Iterator[tuple[C
     settings, path = load_config(config)
     act_as_owner(settings.storage.path)
     try:
-        engine = database.open_engine(settings.storage.path)
+        engine = database.open_engine(settings.storage.path, database.Upgrade.ALONE)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     try:

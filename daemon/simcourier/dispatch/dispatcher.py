@@ -49,6 +49,8 @@ _DRIFT_MS = 2000
 """A larger difference to the system's clock than this means that somebody set it."""
 LARGEST_STEP_MS = 60_000
 CLOCK_WAS_SET = "the clock was set"
+_FOLLOWED_MS = 2
+"""How much of a drift is followed at each look, every second: NTP slews by half a millisecond a second."""
 _CLAIM_PAUSE_S = 1.0
 """Before the next claim after the disk refused one."""
 
@@ -146,6 +148,7 @@ class Dispatcher:
         """When a message of this rank accepted now will probably have left, in milliseconds from now."""
         modems = max(1, len(self.fleet.side(sandbox).operational))
         room = self.sandbox if sandbox else self.room
+        # What is pinned to one modem keeps the others from nothing.
         return int(1000 * self.fleet.submit_s * (1 + room.ahead_of(rank) / modems))
 
     # --- doors for the service ---
@@ -286,7 +289,8 @@ class Dispatcher:
         """
         step_ms = self._clock.drift_ms()
         if abs(step_ms) <= _DRIFT_MS:
-            self._clock.adopt(step_ms)
+            # No faster than clocks drift: somebody who sets it back by a little each second must not stretch a life.
+            self._clock.adopt(max(-_FOLLOWED_MS, min(step_ms, _FOLLOWED_MS)))
             return True
         self._log.warning(
             "the system's clock was set; lives of waiting messages go on unchanged", step_ms=step_ms

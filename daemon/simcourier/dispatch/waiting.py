@@ -30,18 +30,22 @@ class WaitingRoom:
         self._refilling: set[str | None] = set()
         self._log = log.get("dispatch")
         self.depth = {0: 0, 1: 0, 2: 0}
+        self._pinned: dict[int, int] = {}
+        """What waits for one modem, by n, with its rank: it is not ahead of what any modem may take."""
 
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk, `depth` messages by rank; called once, before the writer starts."""
         self.depth.update(depth)
+        self._pinned.update(store.pinned(connection, sandbox=self._sandbox))
         for key in store.waiting_lanes(connection, sandbox=self._sandbox):
             self._window.stale(key)
         for due_ms, key in store.delayed(connection, self._clock.wall_ms(), sandbox=self._sandbox):
             self.later(due_ms, key)
 
     def ahead_of(self, rank: int) -> int:
-        """How many messages leave before a new one of this rank."""
-        return sum(count for other, count in self.depth.items() if other <= rank)
+        """How many messages leave before a new one of this rank that any modem may take."""
+        waiting = sum(count for other, count in self.depth.items() if other <= rank)
+        return waiting - sum(other <= rank for other in self._pinned.values())
 
     def total(self) -> int:
         """How many messages wait."""
@@ -54,6 +58,8 @@ class WaitingRoom:
     def enter(self, message: Waiting, due_ms: int = 0) -> None:
         """A message is queued on disk, not to leave before `due_ms`."""
         self.depth[message.rank] += 1
+        if message.modem is not None:
+            self._pinned[message.n] = message.rank
         if due_ms > self._clock.wall_ms():
             self.later(due_ms, message.modem)
         else:
@@ -63,7 +69,13 @@ class WaitingRoom:
         """A message is not queued any more; with `n`, by another door than `next`."""
         self.depth[rank] -= 1
         if n is not None:
+            self._pinned.pop(n, None)
             self._window.discard(n)
+
+    def claimed(self, message: Waiting) -> None:
+        """A message that `next` gave is in a modem's hands."""
+        self._pinned.pop(message.n, None)
+        self.leave(message.rank)
 
     def later(self, due_ms: int, key: str | None) -> None:
         """Something in this lane may leave at `due_ms`; then the disk is asked."""
@@ -162,7 +174,7 @@ class Rooms:
     def claimed(self, message: Waiting) -> None:
         """A message that was taken out by `next` is not queued any more."""
         self._sandbox_ns.discard(message.n)
-        self.of(message).leave(message.rank)
+        self.of(message).claimed(message)
 
     def leave(self, rank: int, n: int) -> None:
         """A message is not queued any more, and left by another door than `next`."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection
@@ -42,26 +43,58 @@ def make_directory(directory: Path) -> None:
         )
 
 
-def open_engine(directory: Path) -> Engine:
-    """An engine on the database in `directory`, which is made where missing. Raises ConfigError."""
+class Upgrade(Enum):
+    """What happens to a database of an older simcourier."""
+
+    NOW = auto()
+    """It is brought up to date: the caller holds the directory's lock."""
+    ALONE = auto()
+    """The same, where no daemon uses it; otherwise UnavailableError."""
+    NEVER = auto()
+    """ConfigError."""
+
+
+def open_engine(directory: Path, upgrade: Upgrade = Upgrade.NOW) -> Engine:
+    """An engine on the database in `directory`, which is made where missing.
+
+    Raises ConfigError, or UnavailableError where a daemon of an older version uses it.
+    """
     make_directory(directory)
     engine = create_engine(
         f"sqlite:///{directory / 'simcourier.db'}", pool_size=12, max_overflow=4, hide_parameters=True
     )
     event.listen(engine, "connect", _set_up)
     try:
-        _bring_to_head(engine)
-    except ConfigError:
+        _bring_to_head(engine, directory, upgrade)
+    except (ConfigError, UnavailableError):
         raise
     except Exception as error:
         raise ConfigError(f"storage.directory {directory}: the database can't be opened: {error}") from error
     return engine
 
 
-def _bring_to_head(engine: Engine) -> None:
+def _bring_to_head(engine: Engine, directory: Path, upgrade: Upgrade) -> None:
     with engine.connect() as connection:
         if _revision(connection) == HEAD:
             return
+    match upgrade:
+        case Upgrade.NOW:
+            _migrate(engine)
+        case Upgrade.ALONE:
+            lock = DirectoryLock(directory)
+            try:
+                _migrate(engine)
+            finally:
+                lock.release()
+        case Upgrade.NEVER:
+            raise ConfigError(
+                f"storage.directory {directory}: the database is of another version; start simcourier on it once"
+            )
+        case _:
+            assert_never(upgrade)
+
+
+def _migrate(engine: Engine) -> None:
     # Alembic takes a quarter of a second to import: only a start that has to migrate pays for it.
     from alembic import command
     from alembic.config import Config
@@ -70,12 +103,17 @@ def _bring_to_head(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "simcourier.outbox:migrations")
     with engine.connect() as connection:
+        # sqlite3 would commit each change of the schema by itself: a power cut must leave all of them or none.
+        driver: Any = connection.connection.dbapi_connection
+        driver.isolation_level = None
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise ConfigError(f"the database was written by a newer simcourier: {error}") from None
         connection.commit()
+        driver.isolation_level = ""
 
 
 def _revision(connection: Connection) -> str | None:
@@ -124,15 +162,15 @@ def count_queued(connection: Connection) -> dict[int, int]:
     return {int(rank): int(count) for rank, count in rows}
 
 
-def checkpoint(engine: Engine, mode: str = "PASSIVE") -> tuple[int, int, int]:
+def checkpoint(engine: Engine, mode: str = "PASSIVE", patience_ms: int = 0) -> tuple[int, int, int]:
     """Move the WAL into the database; returns (busy, frames in WAL, frames moved).
 
-    TRUNCATE gives up at once where a reader is at work: it is asked for again soon, and codes must not wait.
+    TRUNCATE gives up after `patience_ms` where readers are at work: it is asked for again soon, and codes wait.
     """
     if mode not in {"PASSIVE", "TRUNCATE"}:
         raise ValueError(mode)
     with engine.connect() as connection:
-        connection.execute(text("PRAGMA busy_timeout=0"))
+        connection.execute(text(f"PRAGMA busy_timeout={int(patience_ms)}"))
         try:
             row = connection.execute(text(f"PRAGMA wal_checkpoint({mode})")).one()
         finally:

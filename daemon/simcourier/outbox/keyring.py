@@ -1,8 +1,10 @@
-"""The keys that lie outside the database: one root that never changes, and sealing keys that are replaced."""
+"""The keys that lie outside the database: a root that never changes, and sealing keys that are replaced."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Collection, Mapping
@@ -23,6 +25,42 @@ _RAW_ID = 1
 _LAST_ID = 255
 
 
+def derive(master: bytes, use: bytes) -> bytes:
+    """A key for one use."""
+    return hmac.new(master, b"simcourier " + use, hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The keys that never change, by what is known by them.
+
+    They are derived from 32 octets that no file holds once it was written here: those of a file that was made by hand
+    are its first sealing key too, and must go with it.
+    """
+
+    number: bytes
+    fingerprint: bytes
+    audit: bytes
+
+    @classmethod
+    def of(cls, octets: bytes) -> Root:
+        """The root that is derived from these octets."""
+        return cls(derive(octets, b"number"), derive(octets, b"fingerprint"), derive(octets, b"audit"))
+
+    @property
+    def octets(self) -> tuple[bytes, ...]:
+        """Every key in it."""
+        return self.number, self.fingerprint, self.audit
+
+    @property
+    def check(self) -> bytes:
+        """By which the root is known again, and which tells nothing of it."""
+        return derive(b"".join(self.octets), b"check")
+
+    def __repr__(self) -> str:
+        return "Root()"
+
+
 @dataclass(frozen=True, slots=True)
 class SealingKey:
     """A key that seals; its id stands in the first octet of all that it sealed. `made_at_ms` None: nobody knows."""
@@ -39,18 +77,18 @@ class SealingKey:
 class Ring:
     """The root, and the sealing keys from the oldest to the newest. The newest seals, all of them open."""
 
-    root: bytes
+    root: Root
     keys: tuple[SealingKey, ...]
 
     @classmethod
     def raw(cls, octets: bytes) -> Ring:
         """The ring of a key file that holds 32 octets and nothing else: they are root and first sealing key."""
-        return cls(octets, (SealingKey(_RAW_ID, octets),))
+        return cls(Root.of(octets), (SealingKey(_RAW_ID, octets),))
 
     @classmethod
     def fresh(cls, now_ms: int) -> Ring:
         """A new ring; its sealing key has nothing to do with its root, so it can be forgotten one day."""
-        return cls(secrets.token_bytes(KEY_OCTETS), (_new_key(_RAW_ID, now_ms),))
+        return cls(Root.of(secrets.token_bytes(KEY_OCTETS)), (_new_key(_RAW_ID, now_ms),))
 
     @property
     def newest(self) -> SealingKey:
@@ -89,16 +127,23 @@ class _WrittenKey(msgspec.Struct, forbid_unknown_fields=True):
     made_at_ms: int | None
 
 
+class _WrittenRoot(msgspec.Struct, forbid_unknown_fields=True):
+    number: bytes
+    fingerprint: bytes
+    audit: bytes
+
+
 class _Written(msgspec.Struct, forbid_unknown_fields=True):
     format: str
-    root: bytes
+    root: _WrittenRoot
     sealing: list[_WrittenKey]
 
 
 def encode(ring: Ring) -> bytes:
     """The ring as its file holds it: JSON, octets as base64."""
     sealing = [_WrittenKey(key.id, key.octets, key.made_at_ms) for key in ring.keys]
-    return msgspec.json.format(msgspec.json.encode(_Written(_FORMAT, ring.root, sealing))) + b"\n"
+    written = _Written(_FORMAT, _WrittenRoot(*ring.root.octets), sealing)
+    return msgspec.json.format(msgspec.json.encode(written)) + b"\n"
 
 
 def decode(content: bytes, source: str) -> Ring:
@@ -111,9 +156,8 @@ def decode(content: bytes, source: str) -> Ring:
         raise ConfigError(
             f"{source}: must hold exactly {KEY_OCTETS} octets, not {len(content)}, or what simcourier wrote there"
         ) from None
-    ring = Ring(
-        written.root, tuple(SealingKey(each.id, each.key, each.made_at_ms) for each in written.sealing)
-    )
+    root = Root(written.root.number, written.root.fingerprint, written.root.audit)
+    ring = Ring(root, tuple(SealingKey(each.id, each.key, each.made_at_ms) for each in written.sealing))
     if not _is_sound(ring) or written.format != _FORMAT:
         raise ConfigError(
             f"{source}: is damaged, or was written by a newer simcourier; restore it from a copy"
@@ -126,7 +170,9 @@ def _is_sound(ring: Ring) -> bool:
         1 <= len(ring.keys) <= MOST_KEYS
         and len(set(ring.ids)) == len(ring.keys)
         and all(1 <= key_id <= _LAST_ID for key_id in ring.ids)
-        and all(len(octets) == KEY_OCTETS for octets in (ring.root, *(key.octets for key in ring.keys)))
+        and all(
+            len(octets) == KEY_OCTETS for octets in (*ring.root.octets, *(key.octets for key in ring.keys))
+        )
     )
 
 
@@ -148,12 +194,12 @@ class KeyFile:
         return cls(storage.key_path)
 
     def load(self, now_ms: int) -> Ring:
-        """The ring, made on the first start. Raises ConfigError."""
+        """The ring, made where there is no file: only where no database was written under another. Raises ConfigError."""
         try:
             if self.writable and not self.path.exists():
                 self._make(now_ms)
         except OSError as error:
-            raise ConfigError(f"{self._source}: {error.strerror}") from None
+            raise ConfigError(f"{self.source}: {error.strerror}") from None
         return self.read()
 
     def read(self) -> Ring:
@@ -161,10 +207,10 @@ class KeyFile:
         try:
             content, mode = self.path.read_bytes(), self.path.stat().st_mode
         except OSError as error:
-            raise ConfigError(f"{self._source}: {error.strerror}") from None
-        ring = decode(content, self._source)
+            raise ConfigError(f"{self.source}: {error.strerror}") from None
+        ring = decode(content, self.source)
         if self.writable and mode & 0o007:
-            raise ConfigError(f"{self._source}: every user of this machine can use it; chmod 0600 it")
+            raise ConfigError(f"{self.source}: every user of this machine can use it; chmod 0600 it")
         return ring
 
     def save(self, ring: Ring) -> None:
@@ -184,7 +230,8 @@ class KeyFile:
         _sync_directory(self.path.parent)
 
     @property
-    def _source(self) -> str:
+    def source(self) -> str:
+        """The place, as errors call it."""
         return f"{self.setting} {self.path}"
 
     def _make(self, now_ms: int) -> None:

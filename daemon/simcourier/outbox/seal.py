@@ -6,14 +6,13 @@ import hashlib
 import hmac
 import os
 import time
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from simcourier.config import Storage
 from simcourier.errors import EquipmentError
-from simcourier.outbox.keyring import KeyFile, Ring, SealingKey
+from simcourier.outbox.keyring import KeyFile, Ring, SealingKey, derive
 
 _NONCE_OCTETS = 12
 _LEAST_OCTETS = 1 + _NONCE_OCTETS + 16
@@ -27,8 +26,8 @@ class _Uses:
 
     def __init__(self, key: SealingKey) -> None:
         self.id = bytes([key.id])
-        self.cipher = AESGCM(_derive(key.octets, b"body"))
-        self.code = _derive(key.octets, b"code")
+        self.cipher = AESGCM(derive(key.octets, b"body"))
+        self.code = derive(key.octets, b"code")
 
 
 class Sealer:
@@ -44,9 +43,9 @@ class Sealer:
         self._uses: dict[int, _Uses] = {}
         self._newest: _Uses
         self.adopt(self.ring)
-        self._fingerprint = _derive(self.ring.root, b"fingerprint")
-        self._number = _derive(self.ring.root, b"number")
-        self.audit_key = _derive(self.ring.root, b"audit")
+        self._fingerprint = self.ring.root.fingerprint
+        self._number = self.ring.root.number
+        self.audit_key = self.ring.root.audit
 
     def adopt(self, ring: Ring) -> None:
         """Seal with the newest key of this ring from now on.
@@ -117,22 +116,13 @@ def _code_mac(key: _Uses, code: str, context: tuple[str, ...]) -> bytes:
     return key.id + hmac.new(key.code, content, hashlib.sha256).digest()
 
 
-def _derive(master: bytes, use: bytes) -> bytes:
-    return hmac.new(master, b"simcourier " + use, hashlib.sha256).digest()
-
-
 def open_sealer(storage: Storage) -> Sealer:
-    """The sealer of this configuration; its key file is made on the first start. Raises ConfigError."""
+    """The sealer of this configuration; its key file is made where there is none. Raises ConfigError.
+
+    Where there is a database that may know its key file, `key_check.open_checked` is asked instead.
+    """
     file = KeyFile.find(storage)
     return Sealer(file.load(_now_ms()), file)
-
-
-def load_key(path: Path) -> bytes:
-    """The root in the key file at `path`, made (0600) where missing. Raises ConfigError.
-
-    Enough for all that never changes: the audit, and the keys that stand for numbers.
-    """
-    return KeyFile(path).load(_now_ms()).root
 
 
 def _now_ms() -> int:

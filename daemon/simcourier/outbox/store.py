@@ -333,6 +333,16 @@ def waiting_lanes(connection: Connection, *, sandbox: bool = False) -> list[str 
     return list(connection.execute(lanes).scalars())
 
 
+def pinned(connection: Connection, *, sandbox: bool = False) -> list[tuple[int, int]]:
+    """The waiting messages that only one modem may take, as (n, rank)."""
+    rows = connection.execute(
+        select(messages.c.n, messages.c.rank).where(
+            IS_QUEUED, messages.c.sandbox == sandbox, messages.c.modem.is_not(None)
+        )
+    )
+    return [(n, rank) for n, rank in rows]
+
+
 def waiting_in_sandbox(connection: Connection) -> list[tuple[int, int]]:
     """The waiting messages of sandbox keys, as (n, rank)."""
     rows = connection.execute(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, literal_column, select, text
 from sqlalchemy.engine import Connection
 
+from simcourier.errors import BugError
 from simcourier.outbox.notices import notify
 from simcourier.outbox.schema import failures, messages, verifications
 from simcourier.outbox.verification import VerificationStatus, check_verification_move
@@ -175,16 +176,18 @@ def charge(connection: Connection, n: int, now_ms: int) -> bool:
     return connection.execute(_CHARGE, {"b_n": n, "b_now_ms": now_ms}).rowcount == 1
 
 
-def renew(connection: Connection, before: Verification, code_mac: bytes, resend_at_ms: int) -> bool:
-    """Put a new code in place of the one before, which is dead from then on; the attempts stay counted."""
-    return (
-        connection.execute(
-            verifications.update()
-            .where(verifications.c.n == before.n, IS_PENDING, verifications.c.send_no == before.send_no)
-            .values(send_no=before.send_no + 1, code_mac=code_mac, resend_at_ms=resend_at_ms)
-        ).rowcount
-        == 1
+def renew(connection: Connection, before: Verification, code_mac: bytes, resend_at_ms: int) -> None:
+    """Put a new code in place of the one before, which is dead from then on; the attempts stay counted.
+
+    Raises BugError where it is not open any more, or has another code already: look before.
+    """
+    result = connection.execute(
+        verifications.update()
+        .where(verifications.c.n == before.n, IS_PENDING, verifications.c.send_no == before.send_no)
+        .values(send_no=before.send_no + 1, code_mac=code_mac, resend_at_ms=resend_at_ms)
     )
+    if result.rowcount != 1:
+        raise BugError(f"{before.id} changed within its own transaction")
 
 
 def close(
@@ -253,6 +256,12 @@ def drop_messages(connection: Connection, n: int, now_ms: int) -> list[tuple[int
 def is_open(connection: Connection, n: int) -> bool:
     """Does a code of this verification still count?"""
     statement = select(verifications.c.n).where(verifications.c.n == n, IS_PENDING)
+    return connection.execute(statement).first() is not None
+
+
+def is_ahead(connection: Connection, now_ms: int) -> bool:
+    """Is one open that was made later than `now_ms`?"""
+    statement = select(verifications.c.n).where(IS_PENDING, verifications.c.created_at_ms > now_ms).limit(1)
     return connection.execute(statement).first() is not None
 
 

@@ -78,8 +78,7 @@ class Checks:
         Raises RequestError: `code-incorrect` with the attempts that remain, `verification-closed`,
         `recipient-locked`, `not-found`, `rate-limited`.
         """
-        if not client.sandbox:
-            self._guard.pace(client.id, Kind.CODE)
+        self._guard.pace(client.id, Kind.CODE)
         canonical = codes.canonical(code) or ""
         given = self._verifications.binding_key(binding)
         found: list[Verification] = []

@@ -161,16 +161,24 @@ class Verifications:
             if isinstance(charge, RequestError):
                 return charge
             closed = self._replace(connection, older, new) if older is not None else None
-            if charge is not None:
-                self._guard.charge(connection, charge)
-            n = verifications.insert(connection, new)
+            resend_at_ms = self._charge(connection, charge, to, new.resend_at_ms)
+            n = verifications.insert(connection, replace(new, resend_at_ms=resend_at_ms))
             waiting = store.insert(connection, replace(message, verification=n))
             self._audit(connection, client, "verification.start", new)
-            started = self._started(new, 1, new.resend_at_ms)
+            started = self._started(new, 1, resend_at_ms)
             remember(connection, started)
             return _Sent(started, waiting, closed)
 
         return self._tools.writer.run(work, self._sent).started
+
+    def _charge(
+        self, connection: Connection, charge: Charge | None, to: Destination, resend_at_ms: int
+    ) -> int:
+        """Count a send; returns when the next one may follow, by this verification and by all limits."""
+        if charge is None:
+            return resend_at_ms
+        self._guard.charge(connection, charge)
+        return max(resend_at_ms, self._guard.resend_after_ms(connection, to, charge.at_ms))
 
     def _life(self, request: StartRequest) -> int:
         ttl = request.ttl if request.ttl is not None else self._settings.default_ttl
@@ -190,8 +198,7 @@ class Verifications:
             raise _weak("/risk", "This box sends no code at this risk; offer another factor.")
 
     def _pace(self, client: Client) -> None:
-        if not client.sandbox:
-            self._guard.pace(client.id, Kind.CODE)
+        self._guard.pace(client.id, Kind.CODE)
 
     def _destination(self, written: str, *, sandbox: bool) -> Destination:
         recipient = parse_recipient(written)
@@ -400,23 +407,23 @@ class Verifications:
         resend_at_ms = now_ms + self._gap_ms(before.send_no + 1)
 
         def work(connection: Connection) -> _Sent | RequestError:
-            held = self._failures.held(connection, before.number_key, before.binding, now_ms)
-            if held is not None:
-                return held
+            refused = self._changed(connection, before) or self._failures.held(
+                connection, before.number_key, before.binding, now_ms
+            )
+            if refused is not None:
+                return refused
             charge = self._guard.check(connection, send, now_ms) if send is not None else None
             if isinstance(charge, RequestError):
                 return charge
-            if not verifications.renew(connection, before, mac, resend_at_ms):
-                return self._changed(connection, before)
-            if charge is not None:
-                self._guard.charge(connection, charge)
+            after_ms = self._charge(connection, charge, to, resend_at_ms)
+            verifications.renew(connection, before, mac, after_ms)
             dropped = verifications.drop_messages(connection, before.n, now_ms)
             waiting = store.insert(
                 connection,
                 replace(message, verification=before.n, prefer=self._last_modem(connection, before)),
             )
             self._audit(connection, client, "verification.resend", before)
-            started = self._started(before, before.send_no + 1, resend_at_ms)
+            started = self._started(before, before.send_no + 1, after_ms)
             remember(connection, started)
             return _Sent(started, waiting, None, tuple(dropped))
 
@@ -463,11 +470,13 @@ class Verifications:
         return sent[-1].sent_by if sent else None
 
     @staticmethod
-    def _changed(connection: Connection, before: Verification) -> RequestError:
-        """Why nothing can be done with it any more: another request was first."""
+    def _changed(connection: Connection, before: Verification) -> RequestError | None:
+        """The refusal where another request was first: it is closed by now, or has another code."""
         now = verifications.find(connection, before.id, None)
         if now is None or now.status is not VerificationStatus.PENDING:
             return is_closed(now.status if now is not None else VerificationStatus.EXPIRED)
+        if now.send_no == before.send_no:
+            return None
         return RequestError(
             "resend-too-soon", "A code was sent at this moment; give it time to arrive.", retry_after_s=1
         )
@@ -510,7 +519,7 @@ class Verifications:
         def work(connection: Connection) -> Closed | RequestError:
             closed = verifications.close(connection, found, VerificationStatus.CANCELED, now_ms)
             if closed is None:
-                return self._changed(connection, found)
+                return self._changed(connection, found) or is_closed(VerificationStatus.CANCELED)
             self._audit(connection, client, "verification.cancel", found)
             return closed
 

@@ -3,7 +3,15 @@
 from simcourier.outbox.schema.audit import audit, audit_anchors
 from simcourier.outbox.schema.base import metadata
 from simcourier.outbox.schema.hooks import notices, relay_cursors, webhook_deliveries, webhook_endpoints
-from simcourier.outbox.schema.keys import clock_marks, idempotency, keys, paused_modems, pin_tries, starts
+from simcourier.outbox.schema.keys import (
+    clock_marks,
+    idempotency,
+    key_check,
+    keys,
+    paused_modems,
+    pin_tries,
+    starts,
+)
 from simcourier.outbox.schema.limits import blocks, limit_rules, limit_windows
 from simcourier.outbox.schema.messages import events, messages, parts, unmatched_reports
 from simcourier.outbox.schema.verifications import failures, templates, verifications
@@ -16,6 +24,7 @@ __all__ = [
     "events",
     "failures",
     "idempotency",
+    "key_check",
     "keys",
     "limit_rules",
     "limit_windows",

@@ -1,4 +1,4 @@
-"""API keys, answers kept for repeated requests, PINs tried, modems paused, and starts of the daemon."""
+"""API keys, answers kept for repeated requests, PINs tried, modems paused, starts, and which key file it is."""
 
 from __future__ import annotations
 
@@ -61,5 +61,14 @@ clock_marks = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("offset_ms", BigInteger, nullable=False),
+    Column("boot", String(36), nullable=False),
 )
 """One row: how far the wall clock was ahead of the time since boot when it was last looked at."""
+
+key_check = Table(
+    "key_check",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("mac", LargeBinary, nullable=False),
+)
+"""One row: by which the key file is known again under which all this was written (outbox.key_check)."""

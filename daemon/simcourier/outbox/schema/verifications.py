@@ -41,6 +41,8 @@ verifications = Table(
     Column("resend_at_ms", BigInteger, nullable=False),
     Column("closed_at_ms", BigInteger),
     CheckConstraint(f"status IN ({_statuses})", name="verification_status"),
+    # A message names its verification by n: that of an erased one must not be given again.
+    sqlite_autoincrement=True,
 )
 _pending = text("status = 'pending'")
 Index(

@@ -57,6 +57,7 @@ def upgrade() -> None:
         "clock_marks",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("offset_ms", sa.BigInteger(), nullable=False),
+        sa.Column("boot", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -73,6 +74,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("failures_last", "failures", ["last_at_ms"], unique=False)
+    op.create_table(
+        "key_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "limit_rules",
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -156,6 +163,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "verifications_deadline",
@@ -256,6 +264,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("verification IS NOT NULL"),
         postgresql_where=sa.text("verification IS NOT NULL"),
     )
+    # Every sealed thing begins with the id of its key since then; there was one key, and its id is 1.
+    connection = op.get_bind()
+    waiting = connection.execute(sa.text("SELECT n, body FROM messages WHERE body IS NOT NULL")).all()
+    for n, body in waiting:
+        connection.execute(
+            sa.text("UPDATE messages SET body = :body WHERE n = :n"), {"n": n, "body": b"\x01" + bytes(body)}
+        )
     # What happened before there were endpoints is told to none.
     op.execute(
         "INSERT INTO relay_cursors (name, seq) SELECT 'messages', coalesce(max(seq), 0) FROM message_events"
