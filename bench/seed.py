@@ -70,7 +70,9 @@ def _pass_on(connection: Connection) -> None:
     """Old events were told to applications long ago: none is left for the relay to look at."""
     for name, table in (("messages", schema.events), ("notices", schema.notices)):
         last = connection.execute(select(func.max(table.c.seq))).scalar() or 0
-        connection.execute(schema.relay_cursors.insert(), {"name": name, "seq": last})
+        connection.execute(
+            schema.relay_cursors.update().where(schema.relay_cursors.c.name == name).values(seq=last)
+        )
     connection.commit()
 
 

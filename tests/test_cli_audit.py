@@ -13,7 +13,8 @@ from cli_process import ENVIRONMENT, Started, call, free_port, wait_until, write
 
 from simcourier.config import Storage
 from simcourier.outbox import database
-from simcourier.outbox.audit import Audit, Entry
+from simcourier.outbox.audit import Audit, Entry, last
+from simcourier.outbox.audit_head import HeadFile
 from simcourier.outbox.keyring import KeyFile, Ring
 from simcourier.outbox.seal import Sealer, open_sealer
 
@@ -43,6 +44,7 @@ def fill(config: Path, count: int, key_file: Path | None = None) -> Path:
     with engine.begin() as connection:
         for number in range(count):
             audit.append(connection, Entry(START_MS + number, "local", "keys.create", f"shop {number}"))
+        HeadFile(audit, storage.path).write(last(connection))
     engine.dispose()
     return storage.path
 
@@ -196,3 +198,76 @@ def test_a_box_whose_keys_are_a_credential_says_what_to_do(config: Path, tmp_pat
         refused = call("secrets", "rotate", "--config", config)
         assert refused.returncode == 1
         assert "simcourier secrets add-key FILE" in " ".join(refused.stderr.split())
+
+
+# --- a lost key file ---
+
+
+def test_a_box_does_not_start_without_its_key_file_until_an_admin_says_so(config: Path) -> None:
+    storage = config.parent / "storage"
+    key_file = storage / "body.key"
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+        assert call("secrets", "rotate", "--config", config).returncode == 0
+        running = call("secrets", "accept-new-key", "--yes", "--config", config)
+        assert running.returncode == 75, "only where no daemon uses the database"
+        daemon.process.terminate()
+        assert daemon.end() == 0
+    kept = key_file.read_bytes()
+    key_file.unlink()
+    refused = call("run", "--config", config)
+    assert refused.returncode == 78
+    assert f"{key_file}: is missing" in " ".join(refused.stderr.split())
+    assert not key_file.exists()
+    key_file.write_bytes(kept)
+    key_file.chmod(0o600)
+    assert verified(config)[1]["whole"]
+    key_file.unlink()
+    assert call("secrets", "accept-new-key", "--yes", "--config", config).returncode == 0
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+        listed = json.loads(call("audit", "list", "--json", "--config", config).stdout)
+        assert "secrets.new-key" in [item["action"] for item in listed["items"]]
+    assert key_file.read_bytes() != kept
+
+
+def test_an_end_and_its_file_that_were_removed_leave_an_entry_that_stays(config: Path) -> None:
+    storage = config.parent / "storage"
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+        for _ in range(3):
+            assert call("secrets", "rotate", "--config", config).returncode == 0
+    change(storage, "DELETE FROM audit WHERE seq > 1")
+    (storage / "audit.head").unlink()
+    code, verdict = verified(config)
+    assert (code, verdict["findings"][0]["kind"]) == (1, "no-head")
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("audit.head is missing")
+        wait_until((storage / "audit.head").exists, "the end on file")
+        listed = json.loads(call("audit", "list", "--json", "--config", config).stdout)
+    assert [item["action"] for item in listed["items"]] == ["audit.head-lost", "secrets.rotate"]
+    code, verdict = verified(config)
+    assert (code, [note["seq"] for note in verdict["notes"]]) == (0, [2])
+
+
+def test_keys_that_were_made_before_the_first_start_are_whole_on_record(config: Path) -> None:
+    assert call("keys", "create", "shop", "--config", config).returncode == 0
+    assert verified(config)[1]["whole"]
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+    assert verified(config)[1]["whole"]
+    assert verified(config)[1]["notes"] == []
+
+
+def test_an_audit_that_was_emptied_with_all_that_tells_of_it_begins_with_an_entry(config: Path) -> None:
+    storage = config.parent / "storage"
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+        assert call("secrets", "rotate", "--config", config).returncode == 0
+    for table in ("audit", "audit_anchors", "key_check"):
+        change(storage, f"DELETE FROM {table}")  # noqa: S608 - the three above
+    (storage / "audit.head").unlink()
+    with Started("run", "--config", config) as daemon:
+        daemon.wait_for_words("simcourier runs")
+        (item,) = json.loads(call("audit", "list", "--json", "--config", config).stdout)["items"]
+    assert (item["action"], item["detail"]) == ("audit.begin", "the box was started 1 times before")

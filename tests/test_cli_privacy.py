@@ -27,6 +27,7 @@ ERASED = {
     "unmatched_reports": 0,
     "counters": 0,
     "audit_entries": 3,
+    "mentions": 4,
     "still_held": NOTHING,
     "files_clean": True,
 }
@@ -75,7 +76,7 @@ def test_what_waits_is_told_and_stays(running: Path) -> None:
     ended = call("privacy", "erase", NUMBER, "--yes", "--config", running)
     assert ended.returncode == 0
     first, second, third = ended.stdout.splitlines()
-    assert first.startswith("Erased: 0 messages, 0 verifications, 0 reports;")
+    assert first.startswith("Erased: 0 messages, 0 verifications, 0 reports, 0 mentions")
     assert second.startswith("Not yet: 1 message that waits. Ask again after ")
     # The message counts for the number's limits, which an erasure must not reset.
     assert third.startswith("Kept")
@@ -90,7 +91,8 @@ def test_a_number_that_is_none_is_one_sentence(running: Path) -> None:
 
 def test_an_erasure_that_left_nothing_is_one_line() -> None:
     assert describe(ERASED) == [
-        "Erased: 1 message, 2 verifications, 0 reports; taken out of 3 lines of the audit."
+        "Erased: 1 message, 2 verifications, 0 reports, 4 mentions in webhooks and kept answers; taken out of 3 lines of "
+        "the audit."
     ]
 
 

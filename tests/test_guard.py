@@ -12,7 +12,7 @@ from guard_desk import GuardDesk, guard_desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcourier.config import Destinations, Limits, Quota, parse
+from simcourier.config import Destinations, Limits, MessageQuota, Quota, parse
 from simcourier.errors import ConfigError, RequestError
 from simcourier.outbox.message import MessageClass
 from simcourier.service.guard import Kind
@@ -91,11 +91,13 @@ def test_a_country_that_is_named_needs_no_sim(tmp_path: Path) -> None:
         assert desk.region(PHONE) == "GB"
 
 
-def test_a_short_code_is_no_country_and_counts_for_itself(desk: GuardDesk) -> None:
-    to = desk.guard.destination(parse_recipient("60123"), Kind.TEXT)
-    assert (to.region, to.prefix_shown) == ("", "•••••3")
-    assert to.prefix_key != desk.guard.places.prefix_key("60124")
-    assert desk.refused("60123") == "invalid-number"
+def test_a_short_code_is_no_country_and_counts_for_itself(tmp_path: Path) -> None:
+    with guard_desk(tmp_path, destinations=Destinations(allowed_prefixes=("60123",))) as desk:
+        to = desk.guard.destination(parse_recipient("60123"), Kind.TEXT)
+        assert (to.region, to.prefix_shown) == ("", "•••••3")
+        assert to.prefix_key != desk.guard.places.prefix_key("60124")
+        assert desk.refused("60123") == "invalid-number"
+        assert desk.refused("60124", Kind.TEXT) == "destination-not-allowed"
 
 
 def test_what_is_counted_and_shown_tells_no_number(desk: GuardDesk) -> None:
@@ -184,14 +186,25 @@ def test_the_wait_that_is_told_is_the_longest_of_all_bounds(tmp_path: Path) -> N
         assert refusal(desk.send(PHONE)) == ("rate-limited", "client", 3600)
 
 
-def test_a02_two_clients_and_both_kinds_share_what_a_number_may_get(tmp_path: Path) -> None:
-    text = Quota(number_gap=0, number_10_minutes=3)
+@pytest.mark.parametrize("kind", Kind)
+def test_a02_clients_share_what_a_number_may_get_of_a_kind(kind: Kind, tmp_path: Path) -> None:
+    text = Quota(number_gap=0, number_10_minutes=2)
     with guard_desk(tmp_path, limits=Limits(verifications=text, messages=text)) as desk:
-        assert desk.send(PHONE, client="a") is None
+        assert desk.send(PHONE, client="a", kind=kind) is None
+        assert desk.send(PHONE, client="b", kind=kind) is None
+        assert refusal(desk.send(PHONE, client="c", kind=kind))[1] == "number"
+
+
+@pytest.mark.parametrize("message_class", MessageClass)
+def test_a26_what_applications_write_keeps_nobody_from_codes(
+    message_class: MessageClass, tmp_path: Path
+) -> None:
+    """An application that sends and cancels would lock a person out of the codes of all others for a day."""
+    with guard_desk(tmp_path, limits=Limits(messages=Quota(number_gap=0, number_10_minutes=0))) as desk:
+        sent = [desk.send(PHONE, client="a", kind=Kind.TEXT, message_class=message_class) for _ in range(5)]
+        assert sent == [None] * 5
+        assert desk.resend_after_s(PHONE) == 0
         assert desk.send(PHONE, client="b") is None
-        assert desk.send(PHONE, client="a", kind=Kind.TEXT) is None
-        for kind in Kind:
-            assert refusal(desk.send(PHONE, client="c", kind=kind))[1] == "number"
 
 
 def test_a02_of_fifty_parallel_starts_for_one_number_one_goes_through(desk: GuardDesk) -> None:
@@ -218,11 +231,29 @@ def test_own_texts_of_a_client_leave_countries_and_prefixes_to_codes(tmp_path: P
         assert desk.send(number(30)) is None
 
 
-def test_what_is_no_code_has_the_clients_bound_only(tmp_path: Path) -> None:
-    with guard_desk(tmp_path, limits=Limits(messages=Quota(client_hour=3))) as desk:
-        bulk = {"kind": Kind.TEXT, "message_class": MessageClass.BULK}
-        assert [desk.send(PHONE, **bulk) for _ in range(3)] == [None] * 3
-        assert refusal(desk.send(PHONE, **bulk)) == ("rate-limited", "client", 3600)
+@pytest.mark.parametrize("message_class", MessageClass)
+@pytest.mark.parametrize(
+    ("quota", "scope"),
+    [
+        ({"number_hour": 3}, "number"),
+        ({"prefix_hour": 3}, "prefix"),
+        ({"country_hour": 3}, "country"),
+        ({"client_hour": 3}, "client"),
+    ],
+)
+def test_c11_what_an_admin_set_for_texts_holds_for_every_class_of_them(
+    message_class: MessageClass, quota: dict[str, int], scope: str, tmp_path: Path
+) -> None:
+    with guard_desk(tmp_path, limits=Limits(messages=MessageQuota(**quota))) as desk:
+        text = {"kind": Kind.TEXT, "message_class": message_class}
+        assert [desk.send(PHONE, **text) for _ in range(3)] == [None] * 3
+        assert refusal(desk.send(PHONE, **text)) == ("rate-limited", scope, 3600)
+
+
+def test_a03_of_bulk_texts_that_nothing_bounds_nothing_is_counted(desk: GuardDesk) -> None:
+    bulk = {"kind": Kind.TEXT, "message_class": MessageClass.BULK}
+    assert [desk.send(PHONE, **bulk) for _ in range(500)] == [None] * 500
+    assert [row[0] for row in desk.rows("SELECT scope FROM limit_windows")] == ["box"]
 
 
 def test_a_refused_send_counts_for_nothing(desk: GuardDesk) -> None:
@@ -473,6 +504,19 @@ def test_a_budget_that_has_no_room_left_is_told_though_it_is_not_quite_spent(tmp
 def test_a_destination_that_means_nothing_stops_the_start(written: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         parse(f"[destinations]\n{written}\n".encode(), "simcourier.toml")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "https://a.example", "a.example:443", "a.example.", "*.example", ""]
+)
+def test_an_origin_that_is_no_host_s_name_stops_the_start(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"origin_hosts\[0\]: write a host name such as"):
+        parse(f'[verifications]\norigin_hosts = ["{host}"]\n'.encode(), "simcourier.toml")
+
+
+def test_origins_are_hosts_by_name() -> None:
+    config = parse(b'[verifications]\norigin_hosts = ["Login.Example.com", "xn--e1afmkfd.example"]\n', "x")
+    assert config.verifications.origin_hosts == ("Login.Example.com", "xn--e1afmkfd.example")
 
 
 def test_destinations_are_countries_and_prefixes() -> None:

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from simcourier.errors import ConfigError, EquipmentError, RequestError
 from simcourier.outbox import access
 from simcourier.outbox.access import UNBOUND, Key, Terms
-from simcourier.outbox.seal import Sealer, load_key
+from simcourier.outbox.keyring import KeyFile
+from simcourier.outbox.seal import Sealer
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 24 * 3600 * 1000
@@ -158,6 +159,21 @@ def test_there_is_a_bound_to_keys(box: Box, monkeypatch: pytest.MonkeyPatch) -> 
     assert refused.code == "policy-violation"
 
 
+def test_keys_that_are_revoked_or_expired_leave_room_for_others(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "MOST_KEYS", 2)
+    with box.engine.begin() as connection:
+        first = made(connection, "a")[0]
+        access.revoke_key(connection, first.id, NOW_MS)
+        access.create_key(connection, "b", frozenset(), NOW_MS - 2, Terms(expires_at_ms=NOW_MS))
+        made(connection, "c")
+        access.create_key(connection, "d", frozenset(), NOW_MS, Terms(expires_at_ms=NOW_MS + 1))
+        refused = access.create_key(connection, "e", frozenset(), NOW_MS)
+        assert isinstance(refused, RequestError)
+        assert isinstance(access.create_key(connection, "e", frozenset(), NOW_MS + 1), tuple)
+
+
 def test_keys_are_listed_oldest_first(box: Box) -> None:
     with box.engine.begin() as connection:
         access.create_key(connection, "b", frozenset(), 1)
@@ -202,8 +218,8 @@ def test_the_same_text_is_sealed_differently_each_time() -> None:
 
 def test_the_key_file_is_made_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "body.key"
-    key = load_key(path)
-    assert load_key(path) == key
+    ring = KeyFile(path).load(NOW_MS)
+    assert KeyFile(path).load(NOW_MS) == ring
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -211,4 +227,4 @@ def test_a_key_file_of_the_wrong_length_is_named(tmp_path: Path) -> None:
     path = tmp_path / "body.key"
     path.write_bytes(b"short")
     with pytest.raises(ConfigError, match=r"storage\.key_file .*exactly 32 octets, not 5"):
-        load_key(path)
+        KeyFile(path).load(NOW_MS)

@@ -15,8 +15,8 @@ from simcourier.outbox import audit as chain
 from simcourier.outbox import audit_check, database
 from simcourier.outbox.audit import Audit, Entry, Wanted
 from simcourier.outbox.audit_check import Verdict, Walk
-from simcourier.outbox.audit_head import HEAD_FILE, Break, Finding, HeadFile
-from simcourier.outbox.schema import audit, audit_anchors, starts
+from simcourier.outbox.audit_head import HEAD_FILE, HEAD_LOST, Break, Finding, HeadFile
+from simcourier.outbox.schema import audit, audit_anchors
 
 KEY = b"a" * 32
 NOW_MS = 1_800_000_000_000
@@ -32,6 +32,9 @@ class Trail:
         self.engine = database.open_engine(directory)
         self.head = HeadFile(self.audit, directory)
         self.now_ms = NOW_MS
+        # As at a first start, before anything is on record.
+        self.started(1)
+        self.keep()
 
     def add(self, count: int = 1, action: str = "keys.create", number_key: str | None = None) -> None:
         with self.engine.begin() as connection:
@@ -54,6 +57,22 @@ class Trail:
 
     def verify(self, chain: Audit | None = None) -> Verdict:
         return Walk(self.engine, chain or self.audit, self.directory).verify()
+
+    def erase(self, most: int = 500) -> int:
+        """As the service does: the entry first, then what it tells of."""
+
+        def order(connection: Connection) -> int:
+            detail = chain.erasing(chain.count_of_number(connection, NUMBER_KEY))
+            return self.audit.append(connection, Entry(self.now_ms, "local", chain.ERASE, "number", detail))
+
+        with self.engine.begin() as connection:
+            end = order(connection)
+        with self.engine.begin() as connection:
+            return chain.forget_number(connection, NUMBER_KEY, end, most)
+
+    def started(self, times: int) -> None:
+        for _ in range(times):
+            self.work(lambda c: database.new_epoch(c, self.now_ms))
 
     def breaks(self) -> list[tuple[Break, int]]:
         return [(finding.kind, finding.seq) for finding in self.verify().findings]
@@ -106,8 +125,42 @@ def test_another_number_in_an_entry_shows_and_an_erased_one_does_not(trail: Trai
     trail.change("UPDATE audit SET number_key = :key WHERE seq = 2", key="f" * 32)
     assert trail.breaks() == [(Break.CHANGED, 2)]
     trail.change("UPDATE audit SET number_key = :key WHERE seq = 2", key=NUMBER_KEY)
-    assert trail.work(lambda c: chain.forget_number(c, NUMBER_KEY)) == 4
+    assert trail.erase() == 4
     assert trail.breaks() == []
+
+
+def test_numbers_that_were_taken_out_by_no_erasure_show(trail: Trail) -> None:
+    trail.add(6, number_key=NUMBER_KEY)
+    trail.erase()
+    trail.add(3, number_key=NUMBER_KEY)
+    trail.change("UPDATE audit SET number_key = NULL WHERE seq >= 9")
+    (found,) = trail.verify().findings
+    assert (found.kind, found.seq) == (Break.ERASED, 10)
+    assert found.words.startswith("2 more entries lost their number than were erased")
+
+
+def test_an_erasure_that_a_crash_interrupted_is_none_that_nobody_ordered(trail: Trail) -> None:
+    trail.add(6, number_key=NUMBER_KEY)
+    trail.erase(most=2)
+    assert trail.breaks() == []
+    trail.erase()
+    assert trail.breaks() == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [(column, "x'00ff'") for column in ("at_ms", "actor", "action", "object", "detail", "number_key")]
+    + [("number_mac", "'text'"), ("mac", "'text'"), ("at_ms", "'soon'"), ("at_ms", str(10**17))],
+)
+def test_a_value_of_another_type_is_a_changed_entry_and_no_end_of_the_check(
+    trail: Trail, column: str, value: str
+) -> None:
+    trail.add(4, number_key=NUMBER_KEY)
+    trail.keep()
+    trail.change(f"UPDATE audit SET {column} = {value} WHERE seq IN (2, 4)")  # noqa: S608 - the list above
+    findings = trail.verify().findings
+    assert (Break.CHANGED, 2) in [(finding.kind, finding.seq) for finding in findings]
+    assert all(each.at_ms is None or each.at_ms < NOW_MS + 10_000 for each in findings)
 
 
 def test_removed_rows_show(trail: Trail) -> None:
@@ -142,7 +195,9 @@ def test_rows_in_another_order_show(trail: Trail) -> None:
 
 def test_a_chain_under_another_key_shows_in_every_row(trail: Trail) -> None:
     trail.add(3)
-    assert [f.seq for f in trail.verify(Audit(b"b" * 32)).findings] == [1, 2, 3]
+    assert [f.seq for f in trail.verify(Audit(b"b" * 32)).findings] == [1, 2, 3, 0], (
+        "and so is the end on file"
+    )
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -207,13 +262,35 @@ def test_a_head_that_this_box_did_not_write_shows(trail: Trail, content: str) ->
     assert trail.breaks() == [(Break.DAMAGED_HEAD, 0)]
 
 
-def test_a_head_that_was_taken_away_shows_once_the_box_had_started(trail: Trail) -> None:
+def test_a_head_that_was_taken_away_shows_and_is_not_made_anew_in_silence(trail: Trail) -> None:
     trail.add(9)
-    assert trail.breaks() == [], "nobody has put one on file yet"
-    trail.work(lambda c: c.execute(starts.insert().values(at_ms=trail.now_ms + 1)))
-    assert trail.breaks() == [(Break.NO_HEAD, 0)]
     trail.keep()
-    assert trail.breaks() == []
+    trail.change("DELETE FROM audit WHERE seq > 4")
+    (trail.directory / HEAD_FILE).unlink()
+    assert trail.breaks() == [(Break.NO_HEAD, 0)]
+    found = trail.keep()
+    assert found is not None
+    assert found.kind is Break.NO_HEAD
+    assert trail.breaks() == [(Break.NO_HEAD, 0)]
+
+
+def test_where_a_head_was_lost_once_is_told_for_as_long_as_the_entry_is_there(trail: Trail) -> None:
+    trail.add(3)
+    trail.add(1, action=HEAD_LOST)
+    trail.head.write(trail.work(chain.last))
+    verdict = trail.verify()
+    assert verdict.findings == []
+    assert [(note.kind, note.seq) for note in verdict.notes] == [(Break.NO_HEAD, 4)]
+
+
+def test_an_audit_that_was_emptied_with_its_head_shows_by_the_earlier_starts(trail: Trail) -> None:
+    trail.started(1)
+    trail.add(9)
+    trail.keep()
+    trail.change("DELETE FROM audit")
+    (trail.directory / HEAD_FILE).unlink()
+    assert trail.breaks() == [(Break.NO_HEAD, 0)]
+    assert trail.keep() is not None
 
 
 # --- dropped for age ---
@@ -323,6 +400,27 @@ def test_a_rare_entry_is_found_however_little_one_page_looks_at(
             break
         before = page.next_before
     assert seen == [22, 1]
+
+
+@pytest.mark.parametrize("looked_at", [1, 3, 1000])
+def test_of_a_number_with_many_entries_a_page_looks_at_some_and_all_are_found(
+    trail: Trail, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr(chain, "LOOKED_AT_OF_NUMBER", looked_at)
+    for action, count in (("rare", 1), ("keys.create", 9), ("rare", 1)):
+        trail.add(count, action, NUMBER_KEY)
+        trail.add(2)
+    pages: list[list[int]] = []
+    before: int | None = None
+    while True:
+        with trail.engine.connect() as connection:
+            page = chain.page(connection, Wanted(action="rare", number_key=NUMBER_KEY, before=before))
+        pages.append([row.seq for row in page.rows])
+        if page.next_before is None:
+            break
+        before = page.next_before
+    assert [seq for seqs in pages for seq in seqs] == [15, 1]
+    assert len(pages) == -(-11 // looked_at)
 
 
 def test_entries_are_found_by_each_of_their_words_and_by_number(trail: Trail) -> None:

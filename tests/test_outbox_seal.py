@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,10 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from simcourier.config import Storage
 from simcourier.errors import BugError, ConfigError, EquipmentError
 from simcourier.outbox import database, reseal
-from simcourier.outbox.keyring import KEY_OCTETS, MOST_KEYS, KeyFile, Ring, decode, encode
+from simcourier.outbox.keyring import KEY_OCTETS, MOST_KEYS, KeyFile, Ring, Root, decode, encode
 from simcourier.outbox.reseal import Use
 from simcourier.outbox.schema import messages, verifications, webhook_endpoints
-from simcourier.outbox.seal import Sealer, load_key, open_sealer
+from simcourier.outbox.seal import Sealer, open_sealer
 
 NOW_MS = 1_800_000_000_000
 MASTER = b"k" * KEY_OCTETS
@@ -34,12 +36,12 @@ def rotated(ring: Ring, times: int = 1) -> Ring:
 
 def test_a_file_of_32_octets_is_root_and_first_key() -> None:
     ring = decode(MASTER, "here")
-    assert (ring.root, ring.ids, ring.newest.octets) == (MASTER, (1,), MASTER)
+    assert (ring.root, ring.ids, ring.newest.octets) == (Root.of(MASTER), (1,), MASTER)
 
 
 def test_a_new_ring_s_sealing_key_is_not_its_root() -> None:
     ring = Ring.fresh(NOW_MS)
-    assert ring.newest.octets != ring.root
+    assert ring.newest.octets not in ring.root.octets
     assert ring.newest.made_at_ms == NOW_MS
 
 
@@ -62,11 +64,28 @@ def test_a_damaged_ring_is_refused() -> None:
     whole = Ring.fresh(NOW_MS)
     for broken in (
         Ring(whole.root, ()),
-        Ring(whole.root[:-1], whole.keys),
+        Ring(replace(whole.root, audit=b"short"), whole.keys),
         Ring(whole.root, whole.keys * 2),
     ):
         with pytest.raises(ConfigError, match="here: is damaged"):
             decode(encode(broken), "here")
+
+
+def test_after_a_rotation_no_file_holds_the_octets_that_were_the_first_key() -> None:
+    """They were the root too: whoever finds an old copy of the database must not open it with today's file."""
+    before = Sealer(MASTER)
+    sealed, mac = before.seal("Your code is 493817", "msg_1"), before.code_mac("493817", "ver_1")
+    content = encode(rotated(Ring.raw(MASTER)).without([1]))
+    assert base64.b64encode(MASTER) not in content
+    left = decode(content, "here")
+    for octets in (*left.root.octets, *(key.octets for key in left.keys)):
+        thief = Sealer(Ring.raw(octets))
+        assert not thief.proves_code(mac, "493817", "ver_1")
+        with pytest.raises(EquipmentError):
+            thief.open(sealed, "msg_1")
+    after = Sealer(left)
+    assert after.number_key("+447700900001") == before.number_key("+447700900001")
+    assert (after.audit_key, left.root.check) == (before.audit_key, before.ring.root.check)
 
 
 def test_ids_go_round_and_pass_over_those_in_use() -> None:
@@ -92,8 +111,8 @@ def test_the_newest_key_is_never_dropped() -> None:
 
 def test_c13_no_key_is_shown_by_its_ring(tmp_path: Path) -> None:
     ring = Ring.fresh(NOW_MS)
-    for octets in (ring.root, ring.newest.octets):
-        assert repr(octets)[2:-1] not in repr(ring) + repr(ring.keys) + str(ring)
+    for octets in (*ring.root.octets, ring.newest.octets):
+        assert repr(octets)[2:-1] not in repr(ring) + repr(ring.root) + repr(ring.keys) + str(ring)
         assert octets.hex() not in repr(ring)
 
 
@@ -102,7 +121,7 @@ def test_the_file_is_made_once_and_private(tmp_path: Path) -> None:
     ring = file.load(NOW_MS)
     assert file.load(NOW_MS + 1) == ring
     assert file.path.stat().st_mode & 0o777 == 0o600
-    assert load_key(file.path) == ring.root
+    assert file.read() == ring
 
 
 def test_a_saved_ring_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -147,7 +166,7 @@ def test_a_systemd_credential_is_taken_where_the_configuration_names_no_file(tmp
     (tmp_path / "simcourier.key").write_bytes(MASTER)
     found = KeyFile.find(storage, environ)
     assert (found.path, found.writable) == (tmp_path / "simcourier.key", False)
-    assert found.load(NOW_MS).root == MASTER
+    assert found.load(NOW_MS).root == Root.of(MASTER)
     named = Storage(directory=str(tmp_path), key_file=str(tmp_path / "my.key"))
     assert KeyFile.find(named, environ).path == tmp_path / "my.key"
 
@@ -160,7 +179,7 @@ def test_c05_the_key_is_in_no_file_of_the_database(tmp_path: Path) -> None:
         files = [path.read_bytes() for path in (tmp_path / "data").iterdir()]
     engine.dispose()
     assert files
-    for octets in (sealer.ring.root, sealer.ring.newest.octets):
+    for octets in (*sealer.ring.root.octets, sealer.ring.newest.octets):
         assert not any(octets in content for content in files)
 
 
@@ -373,8 +392,8 @@ def test_a_key_is_in_use_as_long_as_a_code_that_it_made_can_be_checked(engine: E
 
 def test_c16_every_key_is_of_256_random_bits() -> None:
     rings = [rotated(Ring.fresh(NOW_MS)) for _ in range(50)]
-    octets = [each for ring in rings for each in (ring.root, *(key.octets for key in ring.keys))]
-    assert len(set(octets)) == 150
+    octets = [each for ring in rings for each in (*ring.root.octets, *(key.octets for key in ring.keys))]
+    assert len(set(octets)) == 250
     assert {len(each) for each in octets} == {KEY_OCTETS}
-    # Of 38,400 fair bits, half are set, give or take less than 5 standard deviations.
-    assert abs(sum(int.from_bytes(each, "big").bit_count() for each in octets) - 19_200) < 490
+    # Of 64,000 fair bits, half are set, give or take less than 5 standard deviations.
+    assert abs(sum(int.from_bytes(each, "big").bit_count() for each in octets) - 32_000) < 633

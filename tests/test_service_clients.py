@@ -48,22 +48,28 @@ def chain(web: WebBox) -> list[audit.Row]:
     return rows
 
 
+def told(made: Made) -> tuple[Key, str]:
+    """A key and its secret, as its owner is told it."""
+    key, secret = made
+    return key, secret.reveal()
+
+
 # --- secrets ---
 
 
 def test_a14_a_live_key_is_known_and_says_what_it_is_bound_to(web: WebBox) -> None:
     terms = Terms(template_only=True, sandbox=True)
-    key, secret = web.service.clients.create("shop", SEND, terms)
+    key, secret = told(web.service.clients.create("shop", SEND, terms))
     assert web.service.clients.authenticate(key.id, secret) == Client(key.id, "shop", SEND, True, True)
 
 
 def test_a14_unknown_revoked_expired_and_wrong_are_refused_alike(web: WebBox) -> None:
     clients = web.service.clients
-    live, secret = clients.create("live", SEND)
-    other, others_secret = clients.create("other", SEND)
-    revoked, revoked_secret = clients.create("revoked", SEND)
-    expired, expired_secret = clients.create("expired", SEND, Terms(expires_at_ms=START_MS + 1_100_000))
-    rotated, old_secret = clients.create("rotated", SEND)
+    live, secret = told(clients.create("live", SEND))
+    other, others_secret = told(clients.create("other", SEND))
+    revoked, revoked_secret = told(clients.create("revoked", SEND))
+    expired, expired_secret = told(clients.create("expired", SEND, Terms(expires_at_ms=START_MS + 1_100_000)))
+    rotated, old_secret = told(clients.create("rotated", SEND))
     clients.rotate(rotated.id, 50_000)
     clients.revoke(revoked.id)
     web.pass_time(100)
@@ -89,9 +95,9 @@ def test_a14_unknown_revoked_expired_and_wrong_are_refused_alike(web: WebBox) ->
 def test_a14_every_refusal_takes_the_same_steps(web: WebBox, monkeypatch: pytest.MonkeyPatch) -> None:
     """No clock is asked: the path is the same, so that time can't tell a key that exists from one that doesn't."""
     clients = web.service.clients
-    live, secret = clients.create("live", SEND)
-    revoked, revoked_secret = clients.create("revoked", SEND)
-    expired, expired_secret = clients.create("expired", SEND, Terms(expires_at_ms=START_MS + 1_100_000))
+    live, secret = told(clients.create("live", SEND))
+    revoked, revoked_secret = told(clients.create("revoked", SEND))
+    expired, expired_secret = told(clients.create("expired", SEND, Terms(expires_at_ms=START_MS + 1_100_000)))
     for key, its_secret in ((live, secret), (revoked, revoked_secret), (expired, expired_secret)):
         assert clients.authenticate(key.id, its_secret) is not None
     clients.revoke(revoked.id)
@@ -126,7 +132,7 @@ def test_a14_every_refusal_takes_the_same_steps(web: WebBox, monkeypatch: pytest
 
 @pytest.mark.parametrize("peer", ["192.0.2.8", "::ffff:192.0.2.8", "2001:db8::1", "", None])
 def test_a14_a_live_key_from_a_wrong_address_is_told_so(web: WebBox, peer: str | None) -> None:
-    key, secret = web.service.clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",)))
+    key, secret = told(web.service.clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",))))
     for right in ("10.9.8.7", "::ffff:10.9.8.7"):
         assert web.service.clients.authenticate(key.id, secret, right) is not None
     with pytest.raises(RequestError) as caught:
@@ -142,7 +148,7 @@ def test_a14_a_live_key_from_a_wrong_address_is_told_so(web: WebBox, peer: str |
 
 def test_a14_a_rotation_beside_the_daemon_works_at_once_and_ends_within_two_seconds(web: WebBox) -> None:
     clients = web.service.clients
-    key, first = clients.create("shop", SEND)
+    key, first = told(clients.create("shop", SEND))
     assert clients.authenticate(key.id, first) is not None
     made = offline(web, lambda desk, c, now_ms: desk.rotate(c, key.id, 0, now_ms))
     assert clients.authenticate(key.id, made[1]) is not None
@@ -153,7 +159,7 @@ def test_a14_a_rotation_beside_the_daemon_works_at_once_and_ends_within_two_seco
 
 def test_a14_a_revocation_beside_the_daemon_reaches_it_within_two_seconds(web: WebBox) -> None:
     clients = web.service.clients
-    key, secret = clients.create("shop", SEND)
+    key, secret = told(clients.create("shop", SEND))
     assert clients.authenticate(key.id, secret) is not None
     offline(web, lambda desk, c, now_ms: desk.revoke(c, key.id, now_ms))
     web.pass_time(2)
@@ -162,9 +168,9 @@ def test_a14_a_revocation_beside_the_daemon_reaches_it_within_two_seconds(web: W
 
 def test_a14_a_change_through_the_daemon_holds_at_once(web: WebBox) -> None:
     clients = web.service.clients
-    key, first = clients.create("shop", SEND)
+    key, first = told(clients.create("shop", SEND))
     assert clients.authenticate(key.id, first) is not None
-    _key, second = clients.rotate(key.id, DAY_MS)
+    _key, second = told(clients.rotate(key.id, DAY_MS))
     assert [clients.authenticate(key.id, s) is not None for s in (first, second)] == [True, True]
     clients.revoke_old(key.id)
     assert [clients.authenticate(key.id, s) is not None for s in (first, second)] == [False, True]
@@ -177,7 +183,7 @@ def test_a14_a_change_through_the_daemon_holds_at_once(web: WebBox) -> None:
 
 
 def test_a_key_expires_while_it_is_in_use(web: WebBox) -> None:
-    key, secret = web.service.clients.create("shop", SEND, Terms(expires_at_ms=START_MS + 1_001_000))
+    key, secret = told(web.service.clients.create("shop", SEND, Terms(expires_at_ms=START_MS + 1_001_000)))
     assert web.service.clients.authenticate(key.id, secret) is not None
     web.now += 1.0
     assert web.service.clients.authenticate(key.id, secret) is None
@@ -198,7 +204,7 @@ def test_the_last_use_is_written_once_a_minute_at_most_and_not_by_the_request(
 
     monkeypatch.setattr(access, "key_used", spy)
     clients = web.service.clients
-    key, secret = clients.create("shop", SEND)
+    key, secret = told(clients.create("shop", SEND))
     assert clients.one(key.id).last_used_at_ms is None
     for _ in range(50):
         assert clients.authenticate(key.id, secret) is not None
@@ -218,7 +224,7 @@ def test_the_last_use_is_written_once_a_minute_at_most_and_not_by_the_request(
 
 
 def test_a_use_that_is_refused_is_no_use(web: WebBox) -> None:
-    key, secret = web.service.clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",)))
+    key, secret = told(web.service.clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",))))
     with pytest.raises(RequestError):
         web.service.clients.authenticate(key.id, secret, "192.0.2.8")
     web.settle()
@@ -258,12 +264,12 @@ def test_a14_a_key_that_would_not_be_what_it_says_is_refused(
 
 def test_a_sandbox_key_may_send_and_check_and_read_what_it_sent(web: WebBox) -> None:
     scopes = frozenset(scope for scope in SCOPES if scope.startswith(("messages:", "verifications:")))
-    key, _secret = web.service.clients.create("tester", scopes, Terms(sandbox=True))
+    key, _secret = told(web.service.clients.create("tester", scopes, Terms(sandbox=True)))
     assert key.scopes == scopes
 
 
 def test_admin_never_implies_sandbox(web: WebBox) -> None:
-    key, secret = web.service.clients.create("boss", frozenset({"admin"}))
+    key, secret = told(web.service.clients.create("boss", frozenset({"admin"})))
     for client in (
         web.service.clients.authenticate(key.id, secret),
         web.service.clients.authenticate("local", "local-secret"),
@@ -292,7 +298,7 @@ def test_a_network_has_one_plain_form(written: str, plain: str) -> None:
 
 
 def test_a30_a_template_only_client_may_send_no_free_text(web: WebBox) -> None:
-    key, secret = web.service.clients.create("shop", SEND, Terms(template_only=True))
+    key, secret = told(web.service.clients.create("shop", SEND, Terms(template_only=True)))
     client = web.service.clients.authenticate(key.id, secret)
     assert client is not None
     with pytest.raises(RequestError) as caught:
@@ -301,7 +307,7 @@ def test_a30_a_template_only_client_may_send_no_free_text(web: WebBox) -> None:
 
 
 def test_a30_nobody_else_is_bound_to_templates(web: WebBox) -> None:
-    key, secret = web.service.clients.create("shop", SEND)
+    key, secret = told(web.service.clients.create("shop", SEND))
     client = web.service.clients.authenticate(key.id, secret)
     assert client is not None
     client.check_free_text()
@@ -312,8 +318,8 @@ def test_a30_nobody_else_is_bound_to_templates(web: WebBox) -> None:
 
 def test_every_change_of_a_key_is_in_the_audit_with_who_and_without_a_secret(web: WebBox) -> None:
     clients = web.service.clients
-    key, first = clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",), sandbox=True), by="boss")
-    _key, second = clients.rotate(key.id, DAY_MS, by="boss")
+    key, first = told(clients.create("shop", SEND, Terms(cidrs=("10.0.0.0/8",), sandbox=True), by="boss"))
+    _key, second = told(clients.rotate(key.id, DAY_MS, by="boss"))
     clients.revoke_old(key.id, by="boss")
     offline(web, lambda desk, c, now_ms: desk.rotate(c, key.id, 0, now_ms))
     clients.revoke(key.id, by="boss")
@@ -333,7 +339,7 @@ def test_every_change_of_a_key_is_in_the_audit_with_who_and_without_a_secret(web
 
 def test_what_changes_nothing_is_not_on_record(web: WebBox) -> None:
     clients = web.service.clients
-    key, _secret = clients.create("shop", SEND)
+    key, _secret = told(clients.create("shop", SEND))
     for refused in (
         lambda: clients.create("shop", SEND),
         lambda: clients.revoke("0" * 16),

@@ -341,6 +341,30 @@ def test_c20_a_risk_that_the_admin_named_gets_no_code(tmp_path: Path) -> None:
         assert box.get(f"/v1/verifications/{verification}", key).json["risk"] == "new-device"
 
 
+def test_an_admin_lists_the_hosts_that_codes_are_bound_to(tmp_path: Path) -> None:
+    hosts = Verifications(origin_hosts=("Login.Example.com",))
+    with web_box(tmp_path, limits=OPEN, verifications=hosts) as box:
+        box.modem()
+        key = box.key(*SCOPES)
+        answer = box.start(key, origin_host="evil-bank.com")
+        assert problem(answer) == (422, "policy-violation")
+        assert answer.json["errors"][0]["pointer"] == "/origin_host"
+        assert "origin_hosts" in answer.json["detail"]
+        started(box.start(key, origin_host="login.example.com"))
+        assert box.text().endswith(f"\n@login.example.com #{box.code()}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("app", "evil.zip"), ("app", "Code 111111"), ("payee", "a@b"), ("amount", "call 0906")],
+)
+def test_a30_no_value_passes_for_the_text_around_it(box: WebBox, field: str, value: str) -> None:
+    paid = {"amount": "12 EUR", "payee": "Shop"} if field != "app" else {}
+    answer = box.start(box.key(*SCOPES), **{**paid, field: value})
+    assert problem(answer) == (422, "policy-violation")
+    assert answer.json["errors"][0]["pointer"] == f"/{field}"
+
+
 def test_c21_start_check_and_lock_are_on_record_without_the_code(open_box: WebBox) -> None:
     box, key = open_box, open_box.key(*SCOPES)
     verification = started(box.start(key))

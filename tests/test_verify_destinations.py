@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +78,7 @@ def test_premium_and_satellite_numbers_are_refused_whatever_is_allowed(number: s
         ("+77001234567", "KZ"),
         ("+79161234567", "RU"),
         ("+393331234567", "IT"),
-        ("+353201234567", "IE"),
+        ("+353850123456", "IE"),
     ],
 )
 def test_a_number_lies_in_its_own_country_also_where_countries_share_a_code(number: str, region: str) -> None:
@@ -93,7 +96,50 @@ def test_a_block_that_no_table_knows_is_allowed_only_where_all_who_share_its_cod
 
 
 def test_a_new_block_of_a_country_with_its_own_code_is_not_refused_for_the_age_of_the_tables() -> None:
-    assert locate("+353201234567", Kind.CODE, Allowed(frozenset({"IE"}))).type == "unknown"
+    assert locate("+353201234567", Kind.TEXT, EVERYWHERE).type == "unknown"
+    assert locate("+491541234567", Kind.CODE, EVERYWHERE).type == "unknown"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+4911833",  # a directory that pays
+        "+49137123456",
+        "+49190123456",
+        "+491901234567",  # as long as a mobile phone's
+        "+391661234567",
+        "+49151123456781",
+        "+491511234567812",
+        "+4915112345",
+        "+353201234567",
+        "+441632960123",
+    ],
+)
+def test_a01_a_code_goes_to_an_unknown_block_only_where_mobile_phones_have_such_numbers(number: str) -> None:
+    assert refusal(number, Kind.CODE, EVERYWHERE) == "destination-not-allowed"
+    assert locate(number, Kind.TEXT, EVERYWHERE).region
+    assert locate(number, Kind.CODE, Allowed(frozenset(), prefixes=(number[:5],))).region
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("number", ["+12129761234", "+14169761234", "+18769761234", "+15559760123"])
+def test_a01_the_exchange_that_pays_whoever_is_called_gets_nothing(number: str, kind: Kind) -> None:
+    assert refusal(number, kind, EVERYWHERE) == "destination-not-allowed"
+
+
+@pytest.mark.parametrize("last", ["000", "001", "123", "999"])
+def test_numbers_kept_for_films_and_tests_get_codes(last: str) -> None:
+    assert locate(f"+447700900{last}", Kind.CODE, Allowed(frozenset({"GB"}))).region == "GB"
+    assert locate(f"+155501{last[1:]}000", Kind.CODE, Allowed(frozenset({"US"}))).region == "US"
+
+
+def test_every_region_s_example_of_a_mobile_phone_gets_codes() -> None:
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        example = phonenumbers.example_number_for_type(region, mobile)
+        if example is not None:
+            number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+            assert locate(number, Kind.CODE, EVERYWHERE).region
 
 
 @pytest.mark.parametrize("number", ["+442079460000", "+390612345678", "+18005550100", "+445612345678"])
@@ -116,18 +162,43 @@ def test_a_denied_prefix_goes_before_everything() -> None:
     assert locate("+447400123456", Kind.TEXT, allowed).region == "GB"
 
 
-def test_short_codes_are_for_texts_where_any_or_the_code_itself_is_allowed() -> None:
-    check_short_code("60123", Kind.TEXT, EVERYWHERE)
-    check_short_code("60123", Kind.TEXT, Allowed(frozenset({"GB"}), prefixes=("60123",)))
-    for kind, allowed, code in (
-        (Kind.CODE, EVERYWHERE, "invalid-number"),
+LISTED = Allowed(frozenset({"GB"}), prefixes=("60123",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "code"),
+    [
+        (Kind.CODE, LISTED, "invalid-number"),
+        (Kind.TEXT, EVERYWHERE, "destination-not-allowed"),
         (Kind.TEXT, Allowed(frozenset({"GB"})), "destination-not-allowed"),
         (Kind.TEXT, Allowed(frozenset({"GB"}), prefixes=("+60123",)), "destination-not-allowed"),
-        (Kind.TEXT, Allowed(frozenset(), everywhere=True, denied=("60123",)), "destination-not-allowed"),
-    ):
+        (Kind.TEXT, Allowed(frozenset({"GB"}), prefixes=("6012",)), "destination-not-allowed"),
+        (Kind.TEXT, replace(LISTED, denied=("60123",)), "destination-not-allowed"),
+    ],
+)
+def test_a01_a_short_code_that_nobody_listed_gets_nothing(kind: Kind, allowed: Allowed, code: str) -> None:
+    check_short_code("60123", Kind.TEXT, LISTED)
+    with pytest.raises(RequestError) as refused:
+        check_short_code("60123", kind, allowed)
+    assert (refused.value.code, refused.value.pointer) == (code, "/to")
+
+
+def test_the_refusal_of_a_short_code_names_the_setting() -> None:
+    with pytest.raises(RequestError, match=r"listed in destinations\.allowed_prefixes"):
+        check_short_code("60123", Kind.TEXT, EVERYWHERE)
+
+
+EMERGENCY = (
+    "112 911 999 000 110 113 115 117 118 119 120 122 123 127 133 144 155 158 190 191 192 193 194 199 066 997"
+)
+
+
+@pytest.mark.parametrize("number", [*EMERGENCY.split(), "998"])
+def test_no_setting_lets_a_text_go_to_an_emergency_number(number: str) -> None:
+    for kind in Kind:
         with pytest.raises(RequestError) as refused:
-            check_short_code("60123", kind, allowed)
-        assert refused.value.code == code
+            check_short_code(number, kind, Allowed(frozenset(), everywhere=True, prefixes=(number,)))
+        assert refused.value.code == "invalid-number"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,17 @@ from simcourier.errors import RequestError
 from simcourier.sms.text import Alphabet, plan
 from simcourier.verify.catalogue import BUILT_IN
 from simcourier.verify.template import Fault, Literal, Slot, Template, fits, parse, scan
-from simcourier.verify.values import LONGEST, Placeholder, Values, clean, length, whole_minutes
+from simcourier.verify.values import (
+    LONGEST,
+    LONGEST_VALUES,
+    USUAL_VALUES,
+    Placeholder,
+    Values,
+    check_own_code,
+    clean,
+    length,
+    whole_minutes,
+)
 
 CODE = "482913"
 LOGIN = Template("login", "en", "{code} is your {app} code, valid {minutes} min.", ("Code {code}",))
@@ -114,6 +125,23 @@ def test_cutting_a_text_loses_nothing(text: str) -> None:
         ("app", "tel:123"),
         ("app", "Аcme"),  # a Cyrillic letter in front
         ("app", "Ａｃｍｅ"),
+        ("app", "evil.zip"),
+        ("app", "evil.anything"),
+        ("app", "evil．zip"),
+        ("app", "x\u0338.zip"),
+        ("app", "St.Gallen"),
+        ("app", "12.50"),
+        ("app", "93.184.216.34"),
+        ("app", "a@b"),
+        ("app", "a＠b"),
+        ("app", "go/a"),
+        ("app", "go\u2044a"),
+        ("app", "Code 1111"),
+        ("app", "111-111 it is"),
+        ("app", "11 11"),
+        ("app", "١١١١"),
+        ("app", "+44 900"),
+        ("app", "Call 09061234567"),
     ],
 )
 def test_a_value_that_could_pretend_is_refused_by_name(field: str, value: object) -> None:
@@ -127,6 +155,21 @@ def test_a_value_that_could_pretend_is_refused_by_name(field: str, value: object
         ("amount", "€" * 9 + "123"),  # 21 septets
         ("amount", "free"),
         ("amount", "12\u202850"),
+        ("amount", "call 09061234567"),
+        ("amount", "09061234567"),
+        ("amount", "12 EUR now"),
+        ("amount", "PIN: 222222"),
+        ("amount", "EUR 12 EUR"),
+        ("amount", "FREE 12"),
+        ("amount", "12 .zip"),
+        ("amount", "12.zip"),
+        ("amount", "93.184.216.34"),
+        ("amount", "12,50 EUR\u2026"),
+        ("amount", "EUR"),
+        ("payee", "Code 222222"),
+        ("payee", "evil.bar"),
+        ("payee", "a@b"),
+        ("payee", "IBAN 12 34"),
         ("payee", "P" * 31),
         ("payee", "Shop, see shop.example.com"),
     ],
@@ -137,10 +180,63 @@ def test_amount_and_payee_are_bounded_and_clean(field: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["St.Gallen", "Dr. No", "Müller & Co. KG", "S.p.A.", "z.o.o", "Łódź 24", "क्‍ष", "12.50"]
+    "value",
+    [
+        "St. Gallen",
+        "Dr. No",
+        "Müller & Co. KG",
+        "S. p. A.",
+        "Shop (Inc.)",
+        "Łódź 24",
+        "क्‍ष",
+        "Cafe 100%",
+        "7-11",
+    ],
 )
 def test_honest_names_pass(value: str) -> None:
     assert clean(values(app=value))[Placeholder.APP] == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "12",
+        "0.50",
+        "12.50 EUR",
+        "EUR 12,50",
+        "€12.50",
+        "12,50 €",
+        "1 250,00 zł",
+        "1'250.-",
+        "CHF 12.-",
+        "1,00,000 ₹",
+        "-12.50 USD",
+        "US$12",
+        "12,50 Kč",
+        "12,50 kr.",
+        "250 د.إ",
+        "Rs. 250",
+        "12,5 руб.",
+        "1.250.000 VND",
+    ],
+)
+def test_honest_amounts_pass(value: str) -> None:
+    assert clean(values(amount=value, payee="Shop"))[Placeholder.AMOUNT] == value
+
+
+@pytest.mark.parametrize("code", ["HELP", "STOPstop"])
+def test_a30_a_code_that_a_caller_made_has_a_digit(code: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        check_own_code(code, at="/vars")
+    assert (raised.value.code, raised.value.pointer) == ("policy-violation", "/vars/code")
+    check_own_code("HELP1")
+
+
+def test_the_longest_and_the_usual_values_are_honest_ones() -> None:
+    for each in (LONGEST_VALUES, USUAL_VALUES):
+        minutes = min(int(each[Placeholder.MINUTES]), 1440)
+        texts = {name: each[name] for name in Placeholder if name is not Placeholder.MINUTES}
+        assert clean(Values(minutes=minutes, **texts)).keys() == set(Placeholder)
 
 
 def test_no_error_repeats_a_value() -> None:
@@ -233,6 +329,14 @@ def test_the_origin_line_is_the_last_one_in_the_form_browsers_read() -> None:
     assert re.fullmatch(r"[^\n]+\n@[a-z0-9.-]+ #[0-9A-Z]+", text)
 
 
+def test_where_an_admin_listed_hosts_no_other_stands_in_the_last_line() -> None:
+    bound = replace(LOGIN, hosts=frozenset({"login.example.com"}))
+    assert bound.render(values(), origin_host="Login.Example.com").endswith("\n@login.example.com #482913")
+    assert bound.render(values(), app_hash=HASH).endswith(HASH)
+    for host in ("evil-bank.com", "evil.login.example.com", "example.com"):
+        assert refusal(bound, values(), origin_host=host) == ("policy-violation", "/origin_host")
+
+
 @pytest.mark.parametrize(
     "host",
     [
@@ -311,7 +415,7 @@ _WORDS = st.text(alphabet="AZaz09 .-&éŁЖ中€{}()'", max_size=24)
     code=st.text(alphabet="0123456789KM", min_size=4, max_size=10),
     minutes=st.integers(1, 1440),
     app=_WORDS,
-    amount=_WORDS.map(lambda text: f"7{text}"[:20]),
+    amount=st.from_regex(r"[1-9][0-9]{0,6}([ .,][0-9]{2,3})?( EUR|€|zł|Ж)?", fullmatch=True),
     payee=_WORDS.map(lambda text: f"P{text}"),
 )
 def test_a_built_in_text_is_one_segment_with_the_code_in_it_or_refused(

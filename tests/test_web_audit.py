@@ -272,6 +272,7 @@ def test_a_file_that_can_not_be_written_changes_nothing(
     answer = box.post("/v1/secrets/rotate", admin)
     assert (answer.status_code, answer.json["code"]) == (409, "rotation-refused")
     assert "nothing was changed" in answer.json["detail"]
+    assert actions(box, admin, limit=2) == ["secrets.rotate-failed", "secrets.rotate"]
     assert "simcourier secrets add-key FILE" in answer.json["detail"]
     assert sealer.ring.ids == (1,)
 
@@ -302,6 +303,13 @@ def test_there_is_an_end_to_keys_that_are_still_in_use(box: WebBox, admin: str, 
     with_file(box, tmp_path / "body.key")
     statuses = [box.post("/v1/secrets/rotate", admin).status_code for _ in range(MOST_KEYS)]
     assert statuses == [200] * (MOST_KEYS - 1) + [409]
+    refused = box.post("/v1/secrets/rotate", admin)
+    assert f"{GRACE_MS // 1000} s old" in refused.json["detail"]
+    assert refused.headers["Retry-After"] == str(GRACE_MS // 1000)
+    box.settle()
+    box.now += GRACE_MS / 1000
+    box.service.secrets.tick()
+    assert box.post("/v1/secrets/rotate", admin).status_code == 200
 
 
 def test_a_key_is_kept_as_long_as_something_is_under_it(box: WebBox, admin: str, tmp_path: Path) -> None:

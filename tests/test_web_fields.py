@@ -11,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_fixtures import CODE, PHONE, TEXT, WebBox, web_box
 
+from simcourier.config import Destinations
+
 INVALID, NUMBER, POLICY = "invalid-request", "invalid-number", "policy-violation"
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebBox]:
-    with web_box(tmp_path_factory.mktemp("box")) as box:
+    listed = Destinations(allowed_prefixes=("12345",))
+    with web_box(tmp_path_factory.mktemp("box"), destinations=listed) as box:
         box.modem()
         yield box
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from web_fixtures import CODE, PHONE, START_MS, TEXT, WebBox, web_box
 
 from simcourier.config import Sending
 from simcourier.modem.facts import ModemState
+from simcourier.outbox import reading
 
 
 @pytest.fixture
@@ -170,6 +172,24 @@ def test_the_link_to_the_next_page_keeps_the_filter(web: WebBox, key: str) -> No
     assert link.startswith("</v1/messages?limit=2&reference=a+b%26c&cursor=")
 
 
+def test_a_page_that_is_empty_leads_on_to_what_is_further_back(
+    web: WebBox, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LOOKED_AT", 3)
+    rare = web.send(key, reference="r").json["id"]
+    web.post(f"/v1/messages/{rare}/cancel", key)
+    for _ in range(7):
+        web.send(key, reference="r")
+    path, pages = "/v1/messages?reference=r&status=canceled", []
+    while path:
+        answer = web.get(path, key)
+        pages.append([item["id"] for item in answer.json["items"]])
+        link = answer.headers.get("Link")
+        assert (link is None) == (answer.json["next_cursor"] is None)
+        path = "" if link is None else re.fullmatch(r'<(.*)>; rel="next"', link)[1]  # type: ignore[index]
+    assert pages == [[], [], [rare]]
+
+
 def test_a_search_finds_a_number_however_it_is_written(web: WebBox, key: str) -> None:
     mine = web.send(key).json["id"]
     web.send(key, to="+447700900124")
@@ -205,6 +225,61 @@ def test_feedback_is_kept_with_the_message(web: WebBox, key: str) -> None:
     answer = web.post(f"/v1/messages/{message}/feedback", key, json={"outcome": "confirmed"})
     assert (answer.status_code, answer.json) == (200, {"id": message, "feedback": "confirmed"})
     assert web.get(f"/v1/messages/{message}", key).json["feedback"] == "confirmed"
+
+
+def _say(web: WebBox, key: str, message: str, outcome: str) -> None:
+    answer = web.post(f"/v1/messages/{message}/feedback", key, json={"outcome": outcome})
+    assert answer.status_code == 200
+    assert web.get(f"/v1/messages/{message}", key).json["feedback"] == outcome
+
+
+def _judged(web: WebBox) -> list[tuple[str, str]]:
+    """The counts that alarms and blocks go by."""
+    with web.engine.connect() as connection:
+        statement = "SELECT scope, counts FROM limit_windows WHERE scope LIKE 'verifications.%' ORDER BY 1"
+        return [(row.scope, row.counts) for row in connection.execute(text(statement))]
+
+
+def test_of_the_feedback_about_a_code_the_first_counts(web: WebBox, key: str) -> None:
+    web.modem()
+    message = web.send(key).json["id"]
+    web.submitted()
+    _say(web, key, message, "unconfirmed")
+    counted = _judged(web)
+    assert [scope for scope, _ in counted] == ["verifications.country", "verifications.prefix"]
+    for outcome in ("confirmed", "unconfirmed", "unconfirmed"):
+        _say(web, key, message, outcome)
+    assert _judged(web) == counted
+
+
+def test_feedback_about_what_has_not_left_or_is_no_code_counts_for_nothing(web: WebBox, key: str) -> None:
+    canceled = web.send(key).json["id"]
+    web.post(f"/v1/messages/{canceled}/cancel", key)
+    waiting = web.send(key).json["id"]
+    for message in (canceled, waiting):
+        _say(web, key, message, "unconfirmed")
+    web.modem()
+    web.submitted()
+    # Said again behind its leaving: what was said before was the first.
+    _say(web, key, waiting, "confirmed")
+    for other in ("transactional", "bulk"):
+        message = web.send(key, **{"class": other}).json["id"]
+        web.settle()
+        web.submitted()
+        _say(web, key, message, "unconfirmed")
+    assert _judged(web) == []
+
+
+def test_a30_the_code_of_a_template_has_a_digit(web: WebBox, key: str) -> None:
+    body = {"to": PHONE, "template": "login", "vars": {"code": "HELP", "app": "Acme"}}
+    answer = web.post("/v1/messages", key, json=body)
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/vars/code")
+
+
+def test_a01_a_short_code_is_refused_with_the_setting_that_allows_it(web: WebBox, key: str) -> None:
+    answer = web.send(key, to="60123")
+    assert (answer.status_code, answer.json["code"]) == (403, "destination-not-allowed")
+    assert "destinations.allowed_prefixes" in answer.json["detail"]
 
 
 def test_a_newer_code_supersedes_the_waiting_one(web: WebBox, key: str) -> None:

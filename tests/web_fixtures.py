@@ -139,6 +139,7 @@ class WebBox:
             ),
             "local-secret",
         )
+        self.service.audit.keep_head()
         self.writer.start()
         self.app: Flask = create_application(self.service)
         self.http: Client = self.app.test_client()
@@ -168,7 +169,7 @@ class WebBox:
     def key(self, *scopes: str) -> str:
         """A new key with these scopes, as a caller writes it."""
         key, secret = self.service.clients.create(f"key {next(self._names)}", frozenset(scopes))
-        return f"sck_{key.id}_{secret}"
+        return f"sck_{key.id}_{secret.reveal()}"
 
     def call(self, method: str, path: str, key: str | None = None, **given: Any) -> TestResponse:
         headers = dict(given.pop("headers", {}))

@@ -23,10 +23,22 @@ from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.errors import UnavailableError
 from simcourier.hooks.hooks import Hooks
 from simcourier.metrics import Metrics
-from simcourier.outbox import access, clock_marks, database, hooks, recovery, reports, store, verifications
-from simcourier.outbox.audit import Audit
+from simcourier.outbox import (
+    access,
+    clock_marks,
+    database,
+    hooks,
+    key_check,
+    recovery,
+    reports,
+    store,
+    verifications,
+)
+from simcourier.outbox.audit import Audit, Entry
+from simcourier.outbox.audit import last as audit_end
+from simcourier.outbox.audit_head import HeadFile
 from simcourier.outbox.clock_marks import Mark
-from simcourier.outbox.seal import open_sealer
+from simcourier.outbox.seal import Sealer
 from simcourier.outbox.writer import Writer
 from simcourier.radio.loop import Radio
 from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
@@ -70,8 +82,8 @@ class App:
         self._lock = database.DirectoryLock(directory)
         self._engine = database.open_engine(directory)
         self.metrics = Metrics()
-        sealer = open_sealer(config.storage)
         clock = self._clock = Clock(time.monotonic, system_ms)
+        sealer = self._open_keys()
         lease = self._recover()
         self._writer = Writer(self._engine, on_commit=self._committed)
         audit = Audit(sealer.audit_key)
@@ -128,6 +140,24 @@ class App:
     def _committed(self) -> None:
         self.metrics.commits.inc()
         self._hooks.wake()
+
+    def _open_keys(self) -> Sealer:
+        """Before anything else is done with the database: under another key file nothing of it must go on."""
+        now_ms, storage = self._clock.wall_ms(), self.config.storage
+        with self._engine.begin() as connection:
+            opened = key_check.open_checked(connection, storage, now_ms)
+            chain = Audit(opened.sealer.audit_key)
+            earlier = database.count_starts(connection)
+            if opened.accepted:
+                chain.append(connection, Entry(now_ms, "simcourier", "secrets.new-key", "key file"))
+            elif opened.new and earlier:
+                # After an upgrade; or somebody emptied the audit and what tells that there was one.
+                said = f"the box was started {earlier} times before"
+                chain.append(connection, Entry(now_ms, "simcourier", "audit.begin", "audit", said))
+            if opened.new or opened.accepted:
+                # Ahead of the commit: after a crash here it is done again, and no end on file is missed.
+                HeadFile(chain, storage.path).write(audit_end(connection))
+        return opened.sealer
 
     def _recover(self) -> int:
         now_ms = self._clock.wall_ms()

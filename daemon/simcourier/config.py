@@ -105,7 +105,7 @@ Bound = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class Quota(Struct, forbid_unknown_fields=True, frozen=True):
-    """How often something may be sent; 0 means without a bound. What repeats is counted over all clients."""
+    """How often something may be sent; 0 means without a bound. All but `client_...` is counted over all clients."""
 
     number_gap: Seconds = 30
     """Seconds between two codes for a number; doubles with each, up to `number_gap_max`."""
@@ -122,7 +122,10 @@ class Quota(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class MessageQuota(Quota, forbid_unknown_fields=True, frozen=True):
-    """The same for what applications write themselves, where every bound is 0 until an admin sets one."""
+    """The same for what applications write themselves, counted apart, whatever its class.
+
+    Every bound is 0 until an admin sets one.
+    """
 
     number_gap: Seconds = 0
     number_gap_max: Seconds = 300
@@ -159,6 +162,9 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 Region = Annotated[str, Meta(pattern=r"\A(own|any|[A-Z]{2})\Z")]
+Host = Annotated[
+    str, Meta(pattern=r"\A(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.(?!\Z)|\Z)){2,}\Z")
+]
 Prefix = Annotated[str, Meta(pattern=r"\A(\+[1-9][0-9]{0,14}|[0-9]{3,6})\Z")]
 
 
@@ -166,14 +172,15 @@ class Destinations(Struct, forbid_unknown_fields=True, frozen=True):
     """`[destinations]`: where this box sends to.
 
     Countries are ISO 3166 codes ("GB"); "own" stands for the countries of the box's SIMs, "any" for all. Premium
-    and satellite numbers are refused in every case. Short codes ("60123") get messages only, where "any" or the
-    code itself is listed.
+    and satellite numbers are refused in every case. Short codes ("60123") get messages only, where the code itself
+    is listed in `allowed_prefixes`: they may be premium.
     """
 
     verifications: tuple[Region, ...] = ("own",)
     messages: tuple[Region, ...] = ("any",)
     allowed_prefixes: tuple[Prefix, ...] = ()
-    """Prefixes such as "+44770" that are allowed whatever their country, also for codes to fixed lines."""
+    """Prefixes such as "+44770" that are allowed whatever their country, also for codes to fixed lines and to blocks
+    that no table has as mobile phones; and short codes, whole."""
     denied_prefixes: tuple[Prefix, ...] = ()
 
 
@@ -195,6 +202,8 @@ class Verifications(Struct, forbid_unknown_fields=True, frozen=True):
     delay_max: Annotated[int, Meta(ge=30, le=86_400)] = 3600
     failures_to_lock: Annotated[int, Meta(ge=5, le=100)] = 100
     failures_hour: Annotated[int, Meta(ge=5, le=100)] = 100
+    origin_hosts: tuple[Host, ...] = ()
+    """Hosts that a request's `origin_host` may be, each as it stands in the address; none: any."""
     refused_risks: tuple[Annotated[str, Meta(max_length=32)], ...] = ()
     """Values of a request's `risk`, such as "sim-swap", for which no code is sent: offer another factor."""
     replace_on_phone: bool = False
@@ -309,6 +318,7 @@ _FORMS = {
     "verifications": 'write "own", "any", or a country by its two capital letters, such as "GB"',
     "messages": 'write "own", "any", or a country by its two capital letters, such as "GB"',
     "allowed_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
+    "origin_hosts": 'write a host name such as "login.example.com"',
     "denied_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
 }
 

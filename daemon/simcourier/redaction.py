@@ -40,7 +40,10 @@ _SHAPES = re.compile(
   | (?P<time>\b[0-9]{4}-[01][0-9]-[0-3][0-9](?:[T ][0-9:.]{5,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9]))
   | (?P<credential>(?:sck_|whsec_)[A-Za-z0-9+/=_-]+ | \b(?:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,})
   | (?P<hex>[0-9A-Fa-f]{20,})
+  | (?P<code>(?<![\w-])(?-i:[CDFGHJKMNPRTVWXY3479]{6,10})(?![\w-]))
   | (?P<number>\+\d(?:[ ./()\-]{0,2}\d){5,} | (?<!\d)0\d{2,5}(?:[ /\-]\d{2,8}){1,4}(?!\d) | \d{6,})
+  | (?P<groups>(?<![\w.:/+-])\d{3,5}[ -]\d{3,5}(?![\w:/-]|\.\d))
+  | (?P<short>(?<![\w.:/+•*-])(?<!line[ ])(?<!port[ ])(?<!process[ ])\d{4,5}(?![\w:/-]|\.\d|[ ](?:ms|us|s|octets)\b))
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -50,7 +53,7 @@ _DIGITS = re.compile(r"\d{4,}")
 
 
 def shaped(text: str) -> str:
-    """The text without what looks like a number, a code of six digits or more, a key, or a PDU."""
+    """The text without what looks like a number, a code, a key, or a PDU."""
     return _SHAPES.sub(_hide, text)
 
 
@@ -62,6 +65,8 @@ def _hide(found: re.Match[str]) -> str:
             return HIDDEN
         case "id" | "time":
             return found[0]
+        case "code":
+            return "•••"
         case _:
             # The end of a long number tells two of them apart; of a code nothing may be told.
             digits = re.sub(r"\D", "", found[0])
@@ -95,7 +100,8 @@ def redact(value: Any, name: str = "", depth: int = 0) -> Any:
             # The name stands for each of its parts: `numbers=[...]`.
             return [redact(item, name, depth + 1) for item in _first(value)]
         case _:
-            return shaped(repr(value))
+            # Whoever wrote its repr() did not think of this.
+            return f"<{type(value).__name__}>"
 
 
 def _is_secret(name: str) -> bool:

@@ -119,12 +119,14 @@ def test_c06_no_wrong_code_that_was_answered_is_forgotten_by_kills_at_any_moment
         with ThreadPoolExecutor(3) as pool:
             for number in range(3):
                 pool.submit(guess, number)
-            for moment in (0.4, 0.2, 0.5, 0.3, 0.6):
-                eventually(playing.box.is_ready)
-                stop.wait(moment)
-                playing.box.kill()
-                playing.box.start(ready=False)
-            stop.set()
+            try:
+                for moment in (0.4, 0.2, 0.5, 0.3, 0.6):
+                    eventually(playing.box.is_ready)
+                    stop.wait(moment)
+                    playing.box.kill()
+                    playing.box.start(ready=False)
+            finally:
+                stop.set()
         eventually(playing.box.is_ready)
         assert len(answered) > 10
         for verification, given in answered.items():

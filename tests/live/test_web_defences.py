@@ -152,16 +152,62 @@ def test_a22_a_client_that_takes_its_answer_slowly_or_not_at_all_is_closed(
         assert not waiting(server)
 
 
+def test_a22_as_many_as_there_are_workers_pipeline_40_mb_and_take_nothing_and_hold_up_nobody(
+    web: WebBox, server: Server
+) -> None:
+    """More than waitress buffers for one connection; the requests fit in one packet, so all are taken at once."""
+    request = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    whole = len(exchange(server.port, request)[2])
+    pipelined = request * (40_000_000 // whole)
+    assert len(pipelined) < server.adj.recv_bytes
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    took, begun = [], time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(web.config.http.threads + 1):
+            stack.enter_context(connect(server.port)).sendall(pipelined)
+        eventually(lambda: len([held for held in waiting(server) if held.requests]) > web.config.http.threads)
+        while waiting(server) and time.monotonic() - begun < 3 * PATIENCE_S:
+            took.append(health(server.port))
+            time.sleep(0.05)
+        assert not waiting(server)
+    assert max(took) < 1.0
+
+
+def test_pipelined_requests_are_all_answered_in_order_to_a_client_that_reads(server: Server) -> None:
+    """Also where an answer is more than the sockets hold, so that the next request is held meanwhile."""
+    port = server.port
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    large = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    expected = [exchange(port, request)[2] for request in (large, HEALTH)]
+    with connect(port) as connection:
+        connection.sendall((large + HEALTH) * 20 + HEALTH[:-2] + b"Connection: close\r\n\r\n")
+        answers = whole_answer(connection).split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [*expected * 20, expected[1]]
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    """Everything until the box closes the connection."""
+    told = b""
+    while octets := connection.recv(65_536):
+        told += octets
+    return told
+
+
 def waiting(server: Server) -> list[Channel]:
     return [channel for channel in list(server.active_channels.values()) if channel.waits]
 
 
-def test_the_oldest_waiting_connection_goes_and_the_newest_is_served(port: int) -> None:
+def test_the_oldest_waiting_connection_goes_and_the_newest_is_served(server: Server) -> None:
+    def begun() -> int:
+        return len([channel for channel in waiting(server) if channel.request])
+
     with ExitStack() as stack:
-        idle = [stack.enter_context(connect(port)) for _ in range(CAP)]
-        for connection in idle:
+        idle = [stack.enter_context(connect(server.port)) for _ in range(CAP)]
+        for count, connection in enumerate(idle, 1):
             connection.sendall(b"GET")
-        assert health(port) < 1.0
+            # One after the other, so that the first is the oldest for the box as well.
+            eventually(lambda expected=count: begun() == expected)
+        assert health(server.port) < 1.0
         assert is_ended(idle[0])
         assert not any(is_ended(connection) for connection in idle[1:])
 
@@ -219,6 +265,53 @@ def test_a20_a_wrong_host_is_refused_by_the_real_server(port: int) -> None:
         assert exchange(port, request)[0] == 400
     for host in (f"127.0.0.1:{port}", f"LOCALHOST:{port}", "[::1]", "localhost."):
         assert exchange(port, f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())[0] == 200
+
+
+AMBIGUOUS = (
+    ("HTTP/1.1", ("Content-Length: 5", "Transfer-Encoding: chunked")),
+    ("HTTP/1.1", ("Transfer-Encoding: chunked", "content-length: 5")),
+    ("HTTP/1.1", ("TRANSFER-ENCODING:", "Content-Length: 5")),
+    ("HTTP/1.1", ("Content-Length: 5", "Transfer-Encoding: chunked", "Expect: 100-continue")),
+    ("HTTP/1.0", ("Connection: keep-alive", "Transfer-Encoding: chunked")),
+    ("HTTP/1.2", ("Connection: keep-alive", "Transfer-Encoding: chunked")),
+    ("HTTP/2.0", ("Connection: keep-alive",)),
+    ("HTTP/9.9", ("Connection: keep-alive",)),
+    ("", ("Connection: keep-alive",)),
+)
+
+
+@pytest.mark.parametrize(("version", "lines"), AMBIGUOUS)
+def test_a_request_that_could_be_read_in_two_ways_is_refused_and_nothing_after_it_is_read(
+    port: int, version: str, lines: tuple[str, ...]
+) -> None:
+    """RFC 9112 section 6.1: a proxy that reads it otherwise would let one client's octets be another's request."""
+    head = "\r\n".join([f"POST /v1/messages {version}".strip(), "Host: localhost", *lines, "", ""])
+    with connect(port) as connection:
+        connection.sendall(head.encode() + b"0\r\n\r\n" + HEALTH)
+        told = whole_answer(connection)
+    assert told.count(b"HTTP/1.") == 1
+    assert told.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
+    assert b"\r\nConnection: close\r\n" in told
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["code"] == "invalid-request"
+
+
+@pytest.mark.parametrize("size", ["FFFFFFFFFFFF", "10000"])
+def test_a_chunk_that_announces_too_much_is_refused_before_it_comes(port: int, size: str) -> None:
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(port) as connection:
+        connection.sendall(head + b"2\r\n{}\r\n" + size.encode() + b"\r\n")
+        assert read_answer(connection)[0] == 413
+
+
+def test_nobody_is_told_to_continue_with_what_is_refused_or_over(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(HEALTH[:-2] + b"Expect: 100-continue\r\n\r\n")
+        assert read_answer(connection)[0] == 200
+        connection.sendall(
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        assert read_answer(connection)[0] == 413
 
 
 def test_a23_large_and_deep_bodies_over_real_http(web: WebBox, port: int) -> None:

@@ -53,7 +53,8 @@ _DESCRIPTION = """One-time codes by SMS through the SIM cards of this box.
 Times are UTC (RFC 3339). Numbers are in international form and never in a URL. Errors are problems (RFC 9457): go by
 `code`, which stays the same; `/problems/{code}` says what to do. 400 is for what this document does not allow, 422 for
 what it allows and this box, as it is set up, does not. Every answer may be joined by new fields, never by other
-meanings. Lists come in pages: follow `next_cursor`, or the Link header where there is one."""
+meanings. Lists come in pages: follow `next_cursor`, or the Link header where there is one, until there is none: a page
+of a filtered list may be short, even empty, and yet not be the last."""
 _TAGS = {
     "verifications": "Have codes made, sent and checked",
     "messages": "Send texts of your own, and see how far they came",

@@ -192,6 +192,8 @@ def _tell(verdict: Verdict) -> None:
     if not verdict.findings:
         reach = f", number {verdict.first} to {verdict.last}" if verdict.checked else ""
         click.echo(f"The audit is whole: {_entries(verdict.checked)} checked{reach}.")
+        for note in verdict.notes:
+            click.echo(f"Note: entry {note.seq}{_time_of(note)}: {note.words}")
         return
     for finding in verdict.findings:
         click.echo(f"entry {finding.seq}{_time_of(finding)}: {finding.kind}: {finding.words}")
@@ -215,13 +217,15 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
         "checked": verdict.checked,
         "first": verdict.first,
         "last": verdict.last,
-        "findings": [
-            {
-                "kind": str(finding.kind),
-                "seq": finding.seq,
-                "at": None if finding.at_ms is None else _rfc3339(finding.at_ms),
-                "detail": finding.words,
-            }
-            for finding in verdict.findings
-        ],
+        "findings": [_finding_as_json(finding) for finding in verdict.findings],
+        "notes": [_finding_as_json(note) for note in verdict.notes],
+    }
+
+
+def _finding_as_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": str(finding.kind),
+        "seq": finding.seq,
+        "at": None if finding.at_ms is None else _rfc3339(finding.at_ms),
+        "detail": finding.words,
     }

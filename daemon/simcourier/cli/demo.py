@@ -222,8 +222,8 @@ def _key(app: App, directory: Path) -> str:
         client = app.service.clients.authenticate(key_id, secret)
         if client is not None and client.scopes >= _SCOPES:
             return kept
-    key, secret = app.service.clients.create(f"demo-{secrets.token_hex(3)}", _SCOPES)
-    text = f"sck_{key.id}_{secret}"
+    key, made = app.service.clients.create(f"demo-{secrets.token_hex(3)}", _SCOPES)
+    text = f"sck_{key.id}_{made.reveal()}"
     path.touch(mode=0o600)
     path.write_text(text + "\n")
     return text

@@ -150,7 +150,7 @@ def create(
     terms = _checked(scopes, Terms(expires, cidrs, template_only, sandbox))
     with _changing(config) as (connection, desk):
         key, secret = _made(desk.create(connection, name, scopes, terms, _now_ms()))
-    click.echo(f"sck_{key.id}_{secret}")
+    click.echo(f"sck_{key.id}_{secret.reveal()}")
 
 
 def _checked(scopes: frozenset[str], terms: Terms) -> Terms:
@@ -211,7 +211,7 @@ def rotate(name: str, keep_old: int, config: Path | None) -> None:
     with _changing(config) as (connection, desk):
         now_ms = _now_ms()
         key, secret = _made(desk.rotate(connection, _find(connection, name).id, keep_old, now_ms))
-    click.echo(f"sck_{key.id}_{secret}")
+    click.echo(f"sck_{key.id}_{secret.reveal()}")
     kept = f"still works for {lasting(keep_old / 1000)}" if keep_old else "works no more"
     click.echo(f"The secret that {name} had before {kept}.", err=True)
 
@@ -245,11 +245,14 @@ def _find(connection: Connection, name: str) -> Key:
 @contextmanager
 def _changing(config: Path | None) -> Iterator[tuple[Connection, KeyDesk]]:
     """A transaction that changes keys, and what puts that on the audit's record where it can be."""
-    from simcourier.cli.record import offline_audit
+    from simcourier.cli.record import offline_audit, put_end_on_file
     from simcourier.service.keys import KeyDesk
 
     with _database(config, writing=True) as (connection, storage):
-        yield connection, KeyDesk(offline_audit(connection, storage), _ACTOR)
+        audit = offline_audit(connection, storage)
+        yield connection, KeyDesk(audit, _ACTOR)
+        if audit is not None:
+            put_end_on_file(connection, audit, storage)
 
 
 @contextmanager

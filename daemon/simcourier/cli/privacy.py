@@ -78,7 +78,8 @@ def describe(answer: Json) -> list[str]:
     """The lines that tell a person what was erased, and what was not."""
     lines = [
         f"Erased: {count(answer['messages'], 'message')}, {count(answer['verifications'], 'verification')}, "
-        f"{count(answer['unmatched_reports'], 'report')}; taken out of {count(answer['audit_entries'], 'line')} of the "
+        f"{count(answer['unmatched_reports'], 'report')}, {count(answer['mentions'], 'mention')} in webhooks and kept "
+        f"answers; taken out of {count(answer['audit_entries'], 'line')} of the "
         "audit."
     ]
     held = answer["still_held"]

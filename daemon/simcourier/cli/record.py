@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from simcourier.config import Storage
     from simcourier.outbox.audit import Audit
+    from simcourier.outbox.seal import Sealer
 
 
 def offline_audit(connection: Connection, storage: Storage) -> Audit | None:
@@ -22,10 +23,9 @@ def offline_audit(connection: Connection, storage: Storage) -> Audit | None:
     since an admin must be able to revoke a key at any time.
     """
     from simcourier.outbox.audit import Audit
-    from simcourier.outbox.seal import open_sealer
 
     try:
-        audit = Audit(open_sealer(storage).audit_key) if _is_ours(connection, storage) else None
+        audit = Audit(_sealer(connection, storage).audit_key) if _is_ours(connection, storage) else None
         why = "the key file is not here; it may be a systemd credential"
     except (ConfigError, OSError) as error:
         audit, why = None, str(error)
@@ -36,16 +36,34 @@ def offline_audit(connection: Connection, storage: Storage) -> Audit | None:
     return audit
 
 
+def _sealer(connection: Connection, storage: Storage) -> Sealer:
+    from simcourier.outbox import key_check
+    from simcourier.outbox.seal import open_sealer
+
+    sealer = open_sealer(storage)
+    if not key_check.fits(connection, sealer.ring):
+        raise ConfigError("the key file is not the one that the database was written under")
+    return sealer
+
+
+def put_end_on_file(connection: Connection, audit: Audit, storage: Storage) -> None:
+    """Put the chain's end on file where no daemon, which does it all the time, ever ran."""
+    from simcourier.outbox import database
+    from simcourier.outbox.audit import last
+    from simcourier.outbox.audit_head import HeadFile
+
+    if database.count_starts(connection) == 0:
+        HeadFile(audit, storage.path).write(last(connection))
+
+
 def _is_ours(connection: Connection, storage: Storage) -> bool:
     """Is the key file there, or may we make it, since no daemon ever ran here?"""
-    from sqlalchemy import select
-
+    from simcourier.outbox import database, key_check
     from simcourier.outbox.keyring import KeyFile
-    from simcourier.outbox.schema import starts
 
     if KeyFile.find(storage).path.exists():
         return True
-    return connection.execute(select(starts.c.epoch).limit(1)).first() is None
+    return database.count_starts(connection) == 0 and not key_check.is_known(connection)
 
 
 def _continues(connection: Connection, audit: Audit) -> bool:

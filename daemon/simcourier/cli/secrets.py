@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simcourier.cli.endings import EX_FAILED, Stop
-from simcourier.cli.options import example, json_option, with_box
+from simcourier.cli.options import config_option, example, json_option, load_config, with_box
 from simcourier.cli.wording import add_row, console, table, when, write_json
 
 if TYPE_CHECKING:
@@ -109,6 +109,41 @@ def drop_key(file: Path, key_id: int) -> None:
         )
     _save(file, ring.without({key_id}))
     click.echo(f"{file} has no key {key_id} any more.")
+
+
+@secrets.command(
+    "accept-new-key",
+    short_help="Go on with another key file, where the one of before is lost.",
+    epilog=example("simcourier secrets accept-new-key"),
+)
+@config_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def accept_new_key(config: Path | None, yes: bool) -> None:
+    """Let the stopped box take another key file, or make one, at its next start.
+
+    Only where the key file of this database is lost for good. With it go, for good: the texts that wait (they fail),
+    codes on their way, webhook secrets (rotate them), locks, limits and failures counted so far, blocks and rules for
+    single numbers, the numbers that were reduced, and the proof that the audit until now is whole.
+    """
+    from simcourier.cli.ownership import act_as_owner
+    from simcourier.outbox import database, key_check
+
+    settings, _path = load_config(config)
+    directory = settings.storage.path
+    if not (directory / "simcourier.db").exists():
+        raise Stop(f"there is no database in {directory}", EX_FAILED)
+    if not yes:
+        click.confirm("Go on without what was written under the lost key file?", abort=True, err=True)
+    act_as_owner(directory)
+    lock = database.DirectoryLock(directory)
+    engine = database.open_engine(directory)
+    try:
+        with engine.begin() as connection:
+            key_check.accept_any(connection)
+    finally:
+        engine.dispose()
+        lock.release()
+    click.echo("The next start takes the key file that is there, or makes one; the audit tells of it.")
 
 
 def _read(file: Path) -> Ring:

@@ -29,25 +29,47 @@ class Courier:
         self._context = tls(ca_file)
         self._timeout_s = timeout_s
         self._post: Post | None = None
+        self._url = ""
 
-    def carry(self, endpoint: Endpoint, event_id: str, body: bytes) -> Outcome:
-        """Send an event, signed as of now. The target is resolved and checked anew each time."""
+    def carry(self, endpoint: Endpoint, event_id: str, body: bytes, *, keep: bool = False) -> Outcome:
+        """Send an event, signed as of now; with `keep` the next may go over the same connection, until `hang_up`.
+
+        The target is resolved and checked anew for each connection.
+        """
         try:
-            target, addresses = self._guard.admit(endpoint.url)
             headers = self._headers(endpoint, event_id, body)
+            outcome = self._over_the_kept_one(endpoint.url, headers, body)
+            return self._open(endpoint.url).send(headers, body) if outcome is None else outcome
         except (RequestError, EquipmentError) as error:
             return Outcome(None, str(error))
-        post = self._post = Post(target, self._context, self._timeout_s)
-        try:
-            return post.send(addresses, headers, body)
         finally:
-            self._post = None
+            if not keep:
+                self.hang_up()
+
+    def hang_up(self) -> None:
+        """Keep no connection any more."""
+        post, self._post = self._post, None
+        if post is not None:
+            post.close()
 
     def abort(self) -> None:
         """End what is under way, from another thread."""
         post = self._post
         if post is not None:
             post.abort()
+
+    def _over_the_kept_one(self, url: str, headers: dict[str, str], body: bytes) -> Outcome | None:
+        """What came of it, or None where a new connection is needed."""
+        if self._post is None or url != self._url or not self._post.kept:
+            return None
+        outcome = self._post.send(headers, body)
+        return None if self._post.lost else outcome
+
+    def _open(self, url: str) -> Post:
+        self.hang_up()
+        target, addresses = self._guard.admit(url)
+        self._url, self._post = url, Post(target, addresses, self._context, self._timeout_s)
+        return self._post
 
     def _headers(self, endpoint: Endpoint, event_id: str, body: bytes) -> dict[str, str]:
         now_ms = self._wall_ms()

@@ -123,13 +123,10 @@ class Hooks:
                 break
             told = True
         if told:
-            self._wake_all()
+            for outlet in self._outlets.values():
+                outlet.wake()
         if self._listening and time.monotonic() - self._kept_at >= HOUSEKEEPING_S:
             self._keep_house()
-
-    def _wake_all(self) -> None:
-        for outlet in self._outlets.values():
-            outlet.wake()
 
     def _follow(self) -> None:
         """Have an outlet for each enabled endpoint, and for no other."""
@@ -144,8 +141,8 @@ class Hooks:
             self._outlets[new] = Outlet(self._desk, self.courier(), new, self.refresh)
             self._outlets[new].start()
         self._listening = bool(wanted)
-        # An endpoint that was changed has what waits for it tried with its new URL.
-        self._wake_all()
+        for outlet in self._outlets.values():
+            outlet.change()
         self._keep_house()
 
     def _keep_house(self) -> None:

@@ -1,11 +1,10 @@
-"""One POST to an address that was resolved and checked before, over within one deadline however slow the receiver."""
+"""POSTs to an address that was resolved and checked before, each over by its deadline however slow the receiver."""
 
 from __future__ import annotations
 
 import http.client
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,12 +13,18 @@ from pathlib import Path
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 from simcourier.errors import ConfigError
 from simcourier.hooks.targets import Target
+from simcourier.hooks.watchdog import Watchdog
 
-_ANSWER_LIMIT = 4096
+KEEP_S = 5.0
+"""A connection is kept so long at most: then its target is resolved and checked anew."""
 GONE = 410
+_ANSWER_LIMIT = 4096
+_FAILURES = (OSError, HTTPError, http.client.HTTPException)
+_CLOSED = (ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +59,53 @@ def tls(ca_file: str) -> ssl.SSLContext:
 
 
 class Post:
-    """A POST that may be aborted from another thread; good for one `send`."""
+    """POSTs to one target over one connection, one event after another; another thread may end it.
 
-    def __init__(self, target: Target, context: ssl.SSLContext, timeout_s: float) -> None:
+    The addresses were checked by the caller. The connection is opened by the first `send`, and closed after any
+    failure; so a new one, whose addresses are checked anew, is a new `Post`.
+    """
+
+    def __init__(
+        self, target: Target, addresses: Sequence[str], context: ssl.SSLContext, timeout_s: float
+    ) -> None:
         self._target = target
+        self._addresses = addresses
         self._context = context
         self._timeout_s = timeout_s
+        self._began = time.monotonic()
         self._deadline = 0.0
+        self._answers = 0
+        self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._aborted = False
-
-    def send(self, addresses: Sequence[str], headers: Mapping[str, str], body: bytes) -> Outcome:
-        """Send to the first of the addresses that takes a connection."""
-        self._deadline = time.monotonic() + self._timeout_s
         # A socket's own timeout counts anew with each octet, so a receiver that dribbles would have no end.
-        watchdog = threading.Timer(self._timeout_s, self.abort)
-        watchdog.daemon = True
-        watchdog.start()
+        self._watchdog = Watchdog(self.abort)
+        self.lost = False
+        """Did the receiver close the kept connection where it should have answered? It may do so at any time."""
+
+    @property
+    def kept(self) -> bool:
+        """May one more event go over the same connection?"""
+        if self._connection is None or self._aborted or time.monotonic() - self._began >= KEEP_S:
+            return False
+        # False also where it says something unasked: that must not be taken for the next answer.
+        return self._connection.is_connected
+
+    def send(self, headers: Mapping[str, str], body: bytes) -> Outcome:
+        """Send an event; to the first of the addresses that takes a connection, where there is none yet."""
+        self._deadline = time.monotonic() + self._timeout_s
+        self._watchdog.watch(self._deadline)
         try:
-            return self._try_each(addresses, headers, body)
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._exchange(self._connection, headers, body)
+        except _FAILURES as error:
+            self.lost = self._answers > 0 and not self._aborted and isinstance(error, _CLOSED)
+            outcome = Outcome(None, self._in_words(error))
+            self.close()
+            return outcome
         finally:
-            watchdog.cancel()
+            self._watchdog.lift()
 
     def abort(self) -> None:
         """End it now; `send` returns soon."""
@@ -84,22 +115,29 @@ class Post:
                 # The socket's own shutdown: that of ssl changes what the other thread is reading from.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def _try_each(self, addresses: Sequence[str], headers: Mapping[str, str], body: bytes) -> Outcome:
-        outcome = Outcome(None, "the target has no address")
-        for address in addresses:
-            connection = self._connection(address)
+    def close(self) -> None:
+        """Hang up."""
+        self._watchdog.end()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> HTTPConnection:
+        failure: Exception = OSError(0, "the target has no address")
+        for address in self._addresses:
+            connection = self._connection_to(address)
             try:
                 connection.connect()
-                return self._exchange(connection, headers, body)
-            except (OSError, HTTPError, http.client.HTTPException) as error:
-                outcome = Outcome(None, self._in_words(error))
-                if self._socket is not None or self._remaining_s() <= 0:
-                    return outcome
-            finally:
+            except _FAILURES as error:
                 connection.close()
-        return outcome
+                failure = error
+                if self._remaining_s() <= 0:
+                    break
+            else:
+                return connection
+        raise failure
 
-    def _connection(self, address: str) -> HTTPConnection:
+    def _connection_to(self, address: str) -> HTTPConnection:
         # Connecting and the TLS handshake may each take this long.
         timeout_s = max(0.1, self._remaining_s() / 2)
         if self._target.scheme == "http":
@@ -117,16 +155,17 @@ class Post:
         self._socket = connection.sock
         if self._aborted or self._socket is None:
             raise TimeoutError
-        self._socket.settimeout(max(0.1, self._remaining_s()))
-        sent = {"Host": self._target.host_header, "Connection": "close", **headers}
+        connection.timeout = max(0.1, self._remaining_s())
+        sent = {"Host": self._target.host_header, **headers}
         connection.request("POST", self._target.path, body, sent, preload_content=False, decode_content=False)
         answer = connection.getresponse()
         if self._aborted:
             # The end that we made of it may look like the end of its headers.
             raise TimeoutError
-        with suppress(OSError, HTTPError, http.client.HTTPException):
-            # Only so that the receiver can finish writing; nobody looks at it.
-            answer.read(_ANSWER_LIMIT)
+        self._answers += 1
+        if not _read_to_its_end(answer):
+            # The rest of it must not be taken for the next answer.
+            self.close()
         answer.close()
         return Outcome(answer.status, _status_in_words(answer.status))
 
@@ -140,6 +179,15 @@ class Post:
         if self._aborted:
             return "simcourier was stopped meanwhile"
         return _why(cause)
+
+
+def _read_to_its_end(answer: HTTPResponse) -> bool:
+    """Nobody looks at it: only so that the receiver can finish writing, and answer the next event."""
+    try:
+        answer.read(_ANSWER_LIMIT)
+    except _FAILURES:
+        return False
+    return answer.closed
 
 
 def _why(error: BaseException) -> str:

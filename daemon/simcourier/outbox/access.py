@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import RequestError
 from simcourier.outbox.schema import idempotency, keys, pin_tries
 
 MOST_KEYS = 1000
-"""Keys that may be on record, the revoked ones included."""
+"""Keys that may be live at a time; who rotates keys by making new ones is never stuck on the old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def create_key(
     key_id, secret = secrets.token_hex(8), secrets.token_hex(32)
     if connection.execute(select(keys.c.id).where(keys.c.name == name)).first() is not None:
         return RequestError("name-taken", "There is already a key with this name.", pointer="/name")
-    if connection.execute(select(func.count()).select_from(keys)).scalar_one() >= MOST_KEYS:
-        return RequestError("policy-violation", f"This box keeps {MOST_KEYS} keys at most.")
+    if connection.execute(select(func.count()).where(_is_live(now_ms))).scalar_one() >= MOST_KEYS:
+        return RequestError("policy-violation", f"This box has {MOST_KEYS} live keys at most; revoke some.")
     key = Key(key_id, name, digest(secret), scopes, now_ms, terms=terms)
     connection.execute(
         keys.insert().values(
@@ -119,6 +119,11 @@ def create_key(
         )
     )
     return key, secret
+
+
+def _is_live(now_ms: int) -> ColumnElement[bool]:
+    lives_on = or_(keys.c.expires_at_ms.is_(None), keys.c.expires_at_ms > now_ms)
+    return and_(keys.c.revoked_at_ms.is_(None), lives_on)
 
 
 def _key(row: Row[Any]) -> Key:

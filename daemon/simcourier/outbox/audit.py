@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.schema import audit, audit_anchors
@@ -18,8 +19,12 @@ _LAST = select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1)
 _ANCHOR = select(audit_anchors.c.seq, audit_anchors.c.mac)
 _MAC_OCTETS = 32
 _FIRST_MAC = b"\0" * _MAC_OCTETS
+ERASE = "privacy.erase"
+_ERASING = re.compile(r"([0-9]{1,9}) entries of the audit")
 LOOKED_AT = 200_000
 """Rows that one page of a filtered list looks at, at most."""
+LOOKED_AT_OF_NUMBER = 5_000
+"""The same of the rows about one number, which lie apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,8 @@ class Audit:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def append(self, connection: Connection, entry: Entry) -> None:
-        """Add an entry; in the writer's thread only, in the transaction that does what it tells of."""
+    def append(self, connection: Connection, entry: Entry) -> int:
+        """Add an entry, return its number; in the writer's thread only, in the transaction that does what it tells of."""
         before = last(connection)
         seq = before.seq + 1
         number_mac = self._number_mac(seq, entry.number_key)
@@ -85,9 +90,12 @@ class Audit:
                 "mac": self._mac(before.mac, seq, entry, number_mac),
             },
         )
+        return seq
 
     def follows(self, row: Row, before: Link) -> bool:
         """Is this the row that was written behind `before`? A number that was erased from it is missed by nobody."""
+        if not (_is_sound(row) and isinstance(before.mac, bytes)):
+            return False
         number_key = row.entry.number_key
         if number_key is not None and row.number_mac != self._number_mac(row.seq, number_key):
             return False
@@ -102,6 +110,8 @@ class Audit:
         row = connection.execute(_ANCHOR).first()
         if row is None:
             return START
+        if not isinstance(row.mac, bytes):
+            return None
         link = Link(row.seq, row.mac[:_MAC_OCTETS])
         return link if hmac.compare_digest(row.mac[_MAC_OCTETS:], self.signed("anchor", link)) else None
 
@@ -170,7 +180,9 @@ def page(connection: Connection, wanted: Wanted) -> Page:
             statement = statement.where(audit.c[column] == value)
     oldest = 0
     if wanted.number_key is not None:
-        statement = statement.where(audit.c.number_key == wanted.number_key)
+        about = audit.c.number_key == wanted.number_key
+        oldest = _unseen(connection, about, newest) if any(equal.values()) else 0
+        statement = statement.where(about, audit.c.seq > oldest)
     elif any(equal.values()):
         # No index has these: a rare word among millions of rows must not keep a reader busy for long.
         oldest = max(0, newest - LOOKED_AT)
@@ -185,6 +197,12 @@ def of_number(connection: Connection, number_key: str, actor: str | None, limit:
     """The newest entries about a number, of one actor or (None) of all."""
     found = page(connection, Wanted(actor=actor, number_key=number_key, limit=limit))
     return [row.entry for row in found.rows]
+
+
+def _unseen(connection: Connection, about: ColumnElement[bool], newest: int) -> int:
+    """The newest entry about a number that a page does not look at; 0 where it looks at all."""
+    statement = select(audit.c.seq).where(about, audit.c.seq <= newest).order_by(audit.c.seq.desc())
+    return connection.execute(statement.limit(1).offset(LOOKED_AT_OF_NUMBER)).scalar() or 0
 
 
 def _begins_before(connection: Connection, seq: int) -> bool:
@@ -203,12 +221,45 @@ def find(connection: Connection, seq: int) -> Row | None:
     return None if row is None else _row(row)
 
 
-def forget_number(connection: Connection, number_key: str, limit: int = BATCH) -> int:
-    """Take a number out of a batch of entries; the chain stays whole. Returns how many."""
-    found = select(audit.c.seq).where(audit.c.number_key == number_key).limit(limit)
+def count_of_number(connection: Connection, number_key: str) -> int:
+    """How many entries are about a number."""
+    found = select(func.count()).select_from(audit).where(audit.c.number_key == number_key)
+    return int(connection.execute(found).scalar_one())
+
+
+def erasing(count: int) -> str:
+    """The detail of the entry `privacy.erase`, behind which the number is taken out of so many earlier ones."""
+    return f"{count} entries of the audit"
+
+
+def erased_by(entry: Entry) -> int:
+    """From how many earlier entries this one says that it took the number."""
+    found = _ERASING.fullmatch(entry.detail) if entry.action == ERASE else None
+    return 0 if found is None else int(found[1])
+
+
+def forget_number(connection: Connection, number_key: str, end: int, limit: int = BATCH) -> int:
+    """Take a number out of a batch of the entries before the one numbered `end`; the chain stays whole.
+
+    Returns how many. Those before `end` are what the entry there tells of.
+    """
+    found = select(audit.c.seq).where(audit.c.number_key == number_key, audit.c.seq < end).limit(limit)
     return connection.execute(
         audit.update().where(audit.c.seq.in_(found.scalar_subquery())).values(number_key=None)
     ).rowcount
+
+
+def _is_sound(row: Row) -> bool:
+    """Is each value of its column's type? SQLite keeps whatever somebody else put there."""
+    entry = row.entry
+    texts = (entry.actor, entry.action, entry.object, entry.detail)
+    return (
+        isinstance(entry.at_ms, int)
+        and all(isinstance(each, str) for each in texts)
+        and isinstance(entry.number_key, str | None)
+        and isinstance(row.number_mac, bytes | None)
+        and isinstance(row.mac, bytes)
+    )
 
 
 def _row(row: Any) -> Row:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from simcourier.outbox import audit
 from simcourier.outbox.audit import Audit, Link, Row
-from simcourier.outbox.audit_head import Break, Finding, HeadFile
-from simcourier.outbox.schema import starts
+from simcourier.outbox.audit_head import HEAD_LOST, Break, Finding, HeadFile, told_time
 
 _STRETCH = 1000
 MOST_FINDINGS = 20
@@ -25,6 +24,8 @@ class Verdict:
     first: int
     last: int
     findings: list[Finding]
+    notes: list[Finding] = field(default_factory=list)
+    """What an admin may have done, or somebody else: entries that say that the end on file was missing."""
 
 
 class Walk:
@@ -35,6 +36,10 @@ class Walk:
         self._audit = chain
         self._head = HeadFile(chain, directory)
         self._findings: list[Finding] = []
+        self._notes: list[Finding] = []
+        # Entries that lost their number, and how many the erasures behind them say there are.
+        self._numberless: list[int] = []
+        self._erased = 0
         self._before = audit.START
         self._first = 1
         # Nothing before the first row can be proven where somebody else set the beginning.
@@ -52,8 +57,9 @@ class Walk:
             if checked % _STRETCH == 0:
                 progress(checked, max(checked, end - self._first + 1))
         progress(checked, checked)
+        self._count_the_erased()
         self._compare_the_end()
-        return Verdict(checked, self._first, self._before.seq, self._findings)
+        return Verdict(checked, self._first, self._before.seq, self._findings, self._notes)
 
     def _begin(self) -> None:
         with self._engine.connect() as connection:
@@ -65,7 +71,7 @@ class Walk:
             return
         words = "the place from which the audit goes on was not set by this box: older entries were removed"
         seq = 0 if first is None else first.seq
-        self._find(Break.FORGED_BEGINNING, seq, None if first is None else first.entry.at_ms, words)
+        self._find(Break.FORGED_BEGINNING, seq, None if first is None else told_time(first), words)
         self._proven = False
         self._first = seq
         if first is not None:
@@ -85,10 +91,12 @@ class Walk:
             words = (
                 f"{gone} entries are missing before this one" if gone > 1 else "the entry before is missing"
             )
-            self._find(Break.REMOVED, row.seq, row.entry.at_ms, words)
+            self._find(Break.REMOVED, row.seq, told_time(row), words)
         # Behind a break the chain is judged anew from each row's own mac, so that one break is told once.
         elif self._proven and not self._audit.follows(row, self._before):
-            self._find(Break.CHANGED, row.seq, row.entry.at_ms, "is not the entry that was written here")
+            self._find(Break.CHANGED, row.seq, told_time(row), "is not the entry that was written here")
+        else:
+            self._note(row)
         self._before, self._proven = row.link, True
 
     def _was_pruned(self, row: Row) -> bool:
@@ -102,17 +110,27 @@ class Walk:
 
     def _compare_the_end(self) -> None:
         found = self._head.contradiction(self._engine)
-        if found is None or (found.kind is Break.NO_HEAD and self._is_younger_than_any_start()):
+        if found is None:
             return
         if all(found.seq != known.seq or known.kind is not Break.CHANGED for known in self._findings):
             self._findings.append(found)
 
-    def _is_younger_than_any_start(self) -> bool:
-        """Is there nothing from before the last start? Then it may be that nobody has put the end on file yet."""
-        with self._engine.connect() as connection:
-            started_ms = connection.execute(select(func.max(starts.c.at_ms))).scalar()
-            first = next(iter(audit.stretch(connection, 0, 1)), None)
-        return first is None or started_ms is None or first.entry.at_ms >= int(started_ms)
+    def _note(self, row: Row) -> None:
+        if row.number_mac is not None and row.entry.number_key is None:
+            self._numberless.append(row.seq)
+        self._erased += audit.erased_by(row.entry)
+        if row.entry.action == HEAD_LOST and len(self._notes) < MOST_FINDINGS:
+            words = (
+                "the end on file was missing here, so what was behind the entry before may have been cut off"
+            )
+            self._notes.append(Finding(Break.NO_HEAD, row.seq, told_time(row), words))
+
+    def _count_the_erased(self) -> None:
+        # Older entries are dropped first, so an erasure is on record for as long as what it erased.
+        more = len(self._numberless) - self._erased
+        if more > 0:
+            words = f"{more} more entries lost their number than were erased, this one or others before it"
+            self._find(Break.ERASED, self._numberless[-1], None, words)
 
     def _find(self, kind: Break, seq: int, at_ms: int | None, words: str) -> None:
         if len(self._findings) < MOST_FINDINGS:

@@ -11,9 +11,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from simcourier.outbox import audit
-from simcourier.outbox.audit import Audit, Link
+from simcourier.outbox.audit import Audit, Link, Row
+from simcourier.outbox.database import count_starts
 
 HEAD_FILE = "audit.head"
+HEAD_LOST = "audit.head-lost"
+"""The entry that stays where the file was missing and is written anew."""
+_LAST_MS = 253_402_300_800_000
 
 
 class Break(StrEnum):
@@ -25,6 +29,8 @@ class Break(StrEnum):
     FORGED_BEGINNING = "forged-beginning"
     NO_HEAD = "no-head"
     DAMAGED_HEAD = "damaged-head"
+    ERASED = "erased"
+    """Numbers were taken out of entries, and by no erasure that is on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,12 @@ class Finding:
     seq: int
     at_ms: int | None
     words: str
+
+
+def told_time(row: Row) -> int | None:
+    """The time in a row, where it is one that can be told: somebody else may have put anything there."""
+    at_ms = row.entry.at_ms
+    return at_ms if isinstance(at_ms, int) and 0 <= at_ms < _LAST_MS else None
 
 
 class HeadFile:
@@ -74,10 +86,10 @@ class HeadFile:
     def follow(self, engine: Engine) -> Finding | None:
         """Put the chain's present end on file. What contradicts the file is told, and the file stays: it is evidence.
 
-        Raises OSError.
+        Nor is a file made where one is missed: first an entry must say so. Raises OSError.
         """
         found = self.contradiction(engine)
-        if found is not None and found.kind is not Break.NO_HEAD:
+        if found is not None:
             return found
         with engine.connect() as connection:
             end = audit.last(connection)
@@ -89,8 +101,12 @@ class HeadFile:
         """What in the chain contradicts the end on file."""
         match self.read():
             case Break.NO_HEAD:
-                return Finding(
-                    Break.NO_HEAD, 0, None, f"{HEAD_FILE} is missing, so a cut-off end would not show"
+                return (
+                    None
+                    if _is_untouched(engine)
+                    else Finding(
+                        Break.NO_HEAD, 0, None, f"{HEAD_FILE} is missing, so a cut-off end would not show"
+                    )
                 )
             case Break():
                 return Finding(Break.DAMAGED_HEAD, 0, None, f"{HEAD_FILE} is not as this box wrote it")
@@ -114,4 +130,10 @@ class HeadFile:
             )
         if row.mac == on_file.mac:
             return None
-        return Finding(Break.CHANGED, row.seq, row.entry.at_ms, "is not the entry that was on file")
+        return Finding(Break.CHANGED, row.seq, told_time(row), "is not the entry that was on file")
+
+
+def _is_untouched(engine: Engine) -> bool:
+    """Is this the first start, with nothing on record? Ever after there is an end on file."""
+    with engine.connect() as connection:
+        return audit.last(connection) == audit.START and count_starts(connection) <= 1

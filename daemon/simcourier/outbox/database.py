@@ -8,7 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, assert_never
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import ConfigError, UnavailableError
@@ -128,6 +128,11 @@ def new_epoch(connection: Connection, now_ms: int) -> int:
     key = result.inserted_primary_key
     assert key is not None  # noqa: S101 - an insert into a table with a serial has one
     return int(key[0])
+
+
+def count_starts(connection: Connection) -> int:
+    """How often the daemon was started on this database."""
+    return int(connection.execute(select(func.count()).select_from(schema.starts)).scalar_one())
 
 
 class DirectoryLock:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, func, literal_column, select
 from sqlalchemy.engine import Connection
 
+from simcourier.outbox.hooks import RELAYED
 from simcourier.outbox.schema import events, notices, relay_cursors, webhook_deliveries, webhook_endpoints
 
 # SQLite uses the partial index only for the very words of its condition.
@@ -25,7 +26,6 @@ class EventType(StrEnum):
     MESSAGE_EXPIRED = "message.expired"
     MESSAGE_SUPERSEDED = "message.superseded"
     MESSAGE_UNKNOWN = "message.unknown"
-    MESSAGE_RECEIVED = "message.received"
     VERIFICATION_APPROVED = "verification.approved"
     VERIFICATION_EXPIRED = "verification.expired"
     VERIFICATION_MAX_ATTEMPTS = "verification.max_attempts"
@@ -189,7 +189,7 @@ def _begin_now(connection: Connection) -> None:
     enabled = select(webhook_endpoints.c.n).where(webhook_endpoints.c.disabled_reason.is_(None)).limit(1)
     if connection.execute(enabled).first() is not None:
         return
-    connection.execute(relay_cursors.delete())
-    for name, table in (("messages", events), ("notices", notices)):
+    connection.execute(relay_cursors.delete().where(relay_cursors.c.name.in_(RELAYED)))
+    for name, table in zip(RELAYED, (events, notices), strict=True):
         last = connection.execute(select(func.max(table.c.seq))).scalar() or 0
         connection.execute(relay_cursors.insert().values(name=name, seq=last))

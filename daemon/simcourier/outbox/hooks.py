@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.schema import (
@@ -26,6 +26,20 @@ _PENDING: ColumnElement[bool] = literal_column("webhook_deliveries.state = 'pend
 # With a plain n SQLite would walk an endpoint's whole log, to save itself the sorting of what waits.
 _BY_AGE: ColumnElement[int] = literal_column("+webhook_deliveries.n")
 _INSERT = webhook_deliveries.insert()
+_TRIED = (
+    webhook_deliveries.update()
+    .where(_d.n == bindparam("b_n"), _PENDING)
+    .values(
+        state=bindparam("b_state"),
+        attempts=_d.attempts + 1,
+        last_at_ms=bindparam("b_at_ms"),
+        last_status=bindparam("b_status"),
+        last_error=bindparam("b_error"),
+        next_at_ms=func.coalesce(bindparam("b_next_at_ms"), _d.next_at_ms),
+    )
+)
+RELAYED = ("messages", "notices")
+"""The sources that the relay follows; reduction keeps places of its own in the same table."""
 
 
 class DeliveryState(StrEnum):
@@ -101,6 +115,18 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A try of the delivery `n`, and when the next one is, if any."""
+
+    n: int
+    state: DeliveryState
+    at_ms: int
+    status: int | None
+    error: str | None
+    next_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Logged:
     """A delivery as its log shows it."""
 
@@ -169,8 +195,7 @@ def pass_on(
     enabled = select(webhook_endpoints.c.n).where(webhook_endpoints.c.disabled_reason.is_(None))
     if cursors(connection) != before or set(connection.execute(enabled).scalars()) != heard:
         return False
-    # Other places are kept in this table too.
-    connection.execute(relay_cursors.delete().where(relay_cursors.c.name.in_(["messages", "notices"])))
+    connection.execute(relay_cursors.delete().where(relay_cursors.c.name.in_(RELAYED)))
     connection.execute(
         relay_cursors.insert(),
         [{"name": "messages", "seq": after.messages}, {"name": "notices", "seq": after.notices}],
@@ -194,26 +219,29 @@ def _pending(new: NewDelivery) -> dict[str, object]:
 
 
 def due(
-    connection: Connection, endpoint: int, now_ms: int, longest_ms: int, limit: int = 20
+    connection: Connection,
+    endpoint: int,
+    now_ms: int,
+    longest_ms: int,
+    *,
+    again: bool = False,
+    limit: int = 20,
 ) -> list[Delivery]:
-    """The deliveries to try now, oldest first.
+    """The deliveries whose first try (or, with `again`, another one) is due, longest due first.
 
     One that would wait for more than `longest_ms` is due too: the clock was set back meanwhile.
     """
-    found = (
-        select(_d.n)
+    rows = connection.execute(
+        select(_d.n, _d.event_id, _d.type, _d.body, _d.attempts, _d.next_at_ms)
         .where(
             _PENDING,
             _d.endpoint == endpoint,
             or_(_d.next_at_ms <= now_ms, _d.next_at_ms > now_ms + longest_ms),
+            _d.attempts > 0 if again else _d.attempts == 0,
         )
-        .order_by(_BY_AGE)
+        # As the index has them: so only what is wanted is read, however much waits.
+        .order_by(_d.next_at_ms, _d.n)
         .limit(limit)
-    )
-    rows = connection.execute(
-        select(_d.n, _d.event_id, _d.type, _d.body, _d.attempts, _d.next_at_ms)
-        .where(_d.n.in_(found))
-        .order_by(_d.n)
     )
     return [Delivery(*row) for row in rows]
 
@@ -226,32 +254,21 @@ def next_due_ms(connection: Connection, endpoint: int) -> int | None:
     return None if at_ms is None else int(at_ms)
 
 
-def tried(
-    connection: Connection,
-    n: int,
-    state: DeliveryState,
-    at_ms: int,
-    *,
-    status: int | None,
-    error: str | None,
-    next_at_ms: int | None = None,
-) -> bool:
-    """Record a try and what the delivery has come to; False where it was dropped meanwhile."""
-    values = {"next_at_ms": next_at_ms} if next_at_ms is not None else {}
-    return (
-        connection.execute(
-            webhook_deliveries.update()
-            .where(_d.n == n, _PENDING)
-            .values(
-                state=state,
-                attempts=_d.attempts + 1,
-                last_at_ms=at_ms,
-                last_status=status,
-                last_error=error and error[:200],
-                **values,
-            )
-        ).rowcount
-        == 1
+def record(connection: Connection, tries: Sequence[Tried]) -> None:
+    """Record tries and what their deliveries have come to; one that was dropped meanwhile stays dropped."""
+    connection.execute(
+        _TRIED,
+        [
+            {
+                "b_n": one.n,
+                "b_state": one.state,
+                "b_at_ms": one.at_ms,
+                "b_status": one.status,
+                "b_error": one.error and one.error[:200],
+                "b_next_at_ms": one.next_at_ms,
+            }
+            for one in tries
+        ],
     )
 
 

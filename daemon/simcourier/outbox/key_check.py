@@ -93,14 +93,15 @@ def _first_sealed(connection: Connection, limit: int) -> list[tuple[bytes, str]]
     return [(sealed, owner) for sealed, owner in _sealed(connection, limit) if sealed]
 
 
-def _sealed(connection: Connection, limit: int) -> Iterator[tuple[bytes, str]]:
+def _sealed(connection: Connection, limit: int) -> Iterator[tuple[bytes | None, str]]:
     places: tuple[tuple[ColumnElement[bytes | None], ColumnElement[str], ColumnElement[bool]], ...] = (
         (messages.c.body, messages.c.id, HAS_BODY),
         (verifications.c.text_values, verifications.c.id, verifications.c.text_values.is_not(None)),
         (webhook_endpoints.c.secret, webhook_endpoints.c.id, webhook_endpoints.c.secret.is_not(None)),
     )
     for sealed, owner, there in places:
-        yield from connection.execute(select(sealed, owner).where(there).limit(limit)).tuples()
+        for row in connection.execute(select(sealed, owner).where(there).limit(limit)):
+            yield row[0], row[1]
 
 
 def _opens(sealer: Sealer, sealed: bytes, owner: str) -> bool:

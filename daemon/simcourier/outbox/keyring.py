@@ -194,7 +194,7 @@ class KeyFile:
         return cls(storage.key_path)
 
     def load(self, now_ms: int) -> Ring:
-        """The ring, made where there is no file: only where no database was written under another. Raises ConfigError."""
+        """The ring, made where there is no file: only for a database that knows none. Raises ConfigError."""
         try:
             if self.writable and not self.path.exists():
                 self._make(now_ms)

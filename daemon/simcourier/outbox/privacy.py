@@ -28,7 +28,10 @@ from simcourier.sms.address import same_subscriber
 HOUR_MS = 3600 * 1000
 MOST_TOLD = 10_000
 """Records of a kind that an export holds."""
+_IS_CLOSED = verifications.c.status != VerificationStatus.PENDING
 _SCOPE = "number"
+"""Under which rules and blocks of one number are kept."""
+_COUNTED = tuple(f"{kind}.{_SCOPE}" for kind in ("verifications", "messages"))
 """Under which the limits keep what they count for one number."""
 
 
@@ -120,7 +123,7 @@ def _messages(connection: Connection, number: Number) -> list[HeldMessage]:
             reading.attempts(connection, record.n),
             record.recipient != number.text,
         )
-        for record in reading.page(connection, wanted)
+        for record in reading.page(connection, wanted).records
     ]
 
 
@@ -184,7 +187,8 @@ def _rules(connection: Connection, number_key: str) -> list[HeldCount]:
 
 
 def _of(table: Table, number_key: str) -> ColumnElement[bool]:
-    return and_(table.c.scope == _SCOPE, table.c.key == number_key)
+    scopes = _COUNTED if table is limit_windows else (_SCOPE,)
+    return and_(table.c.scope.in_(scopes), table.c.key == number_key)
 
 
 def _reports(connection: Connection, number: Number) -> list[int]:
@@ -196,12 +200,23 @@ def _reports(connection: Connection, number: Number) -> list[int]:
 # --- erase ---
 
 
-def erase_messages(connection: Connection, number: Number, now_ms: int) -> int:
-    """Delete a batch of messages to the number that are over, with their history; returns how many."""
-    over = or_(
+def ids_that_are_over(connection: Connection, number: Number, now_ms: int) -> set[str]:
+    """The ids of what an erasure takes: messages and verifications of the number that are over."""
+    asked = [select(messages.c.id).where(whose, _is_over(now_ms)) for whose in _is_to(number)]
+    asked.append(select(verifications.c.id).where(verifications.c.number_key == number.key, _IS_CLOSED))
+    return {found for statement in asked for found in connection.execute(statement).scalars()}
+
+
+def _is_over(now_ms: int) -> ColumnElement[bool]:
+    return or_(
         messages.c.status.in_(sorted(FINAL)),
         and_(messages.c.status.not_in(WAITING), messages.c.created_at_ms < now_ms - OPEN_MS),
     )
+
+
+def erase_messages(connection: Connection, number: Number, now_ms: int) -> int:
+    """Delete a batch of messages to the number that are over, with their history; returns how many."""
+    over = _is_over(now_ms)
     gone = [
         n
         for whose in _is_to(number)
@@ -223,8 +238,7 @@ def _is_to(number: Number) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 def erase_verifications(connection: Connection, number: Number) -> int:
     """Delete a batch of closed verifications of the number; returns how many."""
-    closed = verifications.c.status != VerificationStatus.PENDING
-    found = select(verifications.c.n).where(verifications.c.number_key == number.key, closed).limit(BATCH)
+    found = select(verifications.c.n).where(verifications.c.number_key == number.key, _IS_CLOSED).limit(BATCH)
     return connection.execute(
         verifications.delete().where(verifications.c.n.in_(found.scalar_subquery()))
     ).rowcount

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, RowMapping, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, and_, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox import verifications
-from simcourier.outbox.message import FINAL, NewMessage, OnUnknown, Status, Waiting, check_move
+from simcourier.outbox.message import (
+    FINAL,
+    MessageClass,
+    NewMessage,
+    OnUnknown,
+    Status,
+    Waiting,
+    check_move,
+)
 from simcourier.outbox.schema import events, messages, parts, paused_modems
 
 # SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
@@ -493,14 +501,21 @@ def paused(connection: Connection) -> set[str]:
 
 
 def set_feedback(connection: Connection, n: int, outcome: str) -> bool:
-    """Record what the application saw of this message; False where it said the same before."""
-    changed = messages.c.feedback.is_distinct_from(outcome)
-    return (
-        connection.execute(
-            messages.update().where(messages.c.n == n, changed).values(feedback=outcome)
-        ).rowcount
-        == 1
+    """Record what the application saw of this message; True where that may count.
+
+    It does where it is the first that is said of a code, and the code has left: who says another thing later, or
+    speaks of what he took back, changes what is on record and no more.
+    """
+    counts = and_(
+        messages.c.feedback.is_(None),
+        messages.c.rank == MessageClass.OTP.rank,
+        messages.c.status.in_([Status.SENT, Status.DELIVERED]),
     )
+    said = messages.update().values(feedback=outcome).where(messages.c.n == n)
+    if connection.execute(said.where(counts)).rowcount == 1:
+        return True
+    connection.execute(said)
+    return False
 
 
 def oldest_queued_ms(connection: Connection) -> int | None:

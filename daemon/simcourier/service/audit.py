@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy.engine import Connection
+
 from simcourier import log
 from simcourier.outbox import audit, store
-from simcourier.outbox.audit import Page, Wanted
-from simcourier.outbox.audit_head import Finding, HeadFile
+from simcourier.outbox.audit import Entry, Link, Page, Wanted
+from simcourier.outbox.audit_head import HEAD_LOST, Break, Finding, HeadFile
 from simcourier.outbox.reduction import DAY_MS
 from simcourier.service.tools import Tools
 from simcourier.sms.address import parse_recipient
@@ -44,7 +46,31 @@ class AuditTrail:
                 seq=found.seq,
                 said=found.words,
             )
+            if found.kind is Break.NO_HEAD:
+                self._record_the_loss()
         self._told = found
+
+    def _record_the_loss(self) -> None:
+        """Leave an entry for good, then put a new end on file: who took the old one away may have cut the chain."""
+        entry = Entry(self._tools.clock.wall_ms(), "simcourier", HEAD_LOST, "audit", "audit.head was missing")
+
+        def work(connection: Connection) -> Link:
+            self._tools.audit.append(connection, entry)
+            return audit.last(connection)
+
+        self._tools.writer.submit(work, self._begin_anew, self._not_recorded)
+
+    def _begin_anew(self, end: Link) -> None:
+        try:
+            self._head.write(end)
+        except OSError as error:
+            self._log.error("the end of the audit can't be put on file", error=error)
+
+    def _not_recorded(self, error: BaseException) -> None:
+        self._told = None
+        self._log.error(
+            "that the end of the audit was missing is not on record; it will be tried again", error=error
+        )
 
     def prune(self) -> None:
         """Drop what is older than `privacy.audit_days`; a batch at a time."""

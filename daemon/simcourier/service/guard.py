@@ -27,9 +27,9 @@ __all__ = ["Charge", "Destination", "Guard", "Kind", "Send"]
 
 _MOST_PACED = 10_000
 _SENTENCES = {
-    Scope.NUMBER: "This number was sent as many codes lately as this box allows.",
-    Scope.PREFIX: "Numbers that begin like this one were sent as many codes lately as this box allows.",
-    Scope.COUNTRY: "This country was sent as many codes lately as this box allows.",
+    Scope.NUMBER: "This number was sent as much lately as this box allows.",
+    Scope.PREFIX: "Numbers that begin like this one were sent as much lately as this box allows.",
+    Scope.COUNTRY: "This country was sent as much lately as this box allows.",
     Scope.CLIENT: "This API key has sent as much lately as this box allows.",
     Scope.BOX: "This box has sent as much lately as it may.",
 }
@@ -47,8 +47,8 @@ class Send:
     first: bool = True
 
     @property
-    def limited(self) -> bool:
-        """Codes have limits of their own; all else has the client's and the budget."""
+    def has_code(self) -> bool:
+        """Is it a code, of ours or of an application? What few confirmed codes block is for these only."""
         return self.message_class is MessageClass.OTP
 
 
@@ -142,9 +142,10 @@ class Guard:
 
     def resend_after_ms(self, connection: Connection, destination: Destination, now_ms: int) -> int:
         """When the next code to this number may be sent, in wall-clock milliseconds."""
-        place = place_of(Kind.CODE, Scope.NUMBER, destination.number_key)
-        usage = read_usages(connection, [place])[place]
-        return now_ms + max(wait.ms for wait in self.rules.waits(Kind.CODE, place, usage, now_ms))
+        row = place_of(Kind.CODE, Scope.NUMBER, destination.number_key)
+        usage = read_usages(connection, [row])[row]
+        bounded = (Scope.NUMBER.value, destination.number_key)
+        return now_ms + max(wait.ms for wait in self.rules.waits(Kind.CODE, bounded, usage, now_ms))
 
     def sent_confirmed(
         self,
@@ -177,17 +178,17 @@ class Guard:
     def _blocked(self, send: Send, now_ms: int) -> RequestError | None:
         for scope, key in _keys(send):
             block = self.rules.block((scope.value, key), now_ms)
-            if block is not None and (send.limited or block.cause != CONVERSION):
+            if block is not None and (send.has_code or block.cause != CONVERSION):
                 return _blocked(scope, block, now_ms)
         return None
 
     def _counted(self, send: Send) -> Iterator[tuple[Scope, Key]]:
-        """The rows that count this send: of what nothing bounds nothing is kept."""
+        """The rows that count this send: of what nothing bounds nothing is kept.
+
+        Whatever its class: that is the caller's own word, and must not be a way past what an admin set.
+        """
         for scope, key in _keys(send):
-            if scope is not Scope.CLIENT and not send.limited:
-                continue
-            kinds = tuple(Kind) if scope is Scope.NUMBER else (send.kind,)
-            if send.kind is Kind.CODE or any(self.rules.counts(kind, scope) for kind in kinds):
+            if send.kind is Kind.CODE or self.rules.counts(send.kind, scope):
                 yield scope, place_of(send.kind, scope, key)
 
     def _judged(self, send: Send, usages: dict[Scope, Usage], now_ms: int) -> list[Judged]:
@@ -238,7 +239,7 @@ def _limited(scope: Scope, detail: str, retry_after_s: int) -> RequestError:
 
 
 def _too_soon(send: Send, wait_ms: int) -> RequestError:
-    detail = "A code was sent to this number a moment ago; give it time to arrive."
+    detail = "This number was sent something a moment ago; give it time to arrive."
     if send.first:
         return _limited(Scope.NUMBER, detail, _seconds(wait_ms))
     return RequestError("resend-too-soon", detail, retry_after_s=_seconds(wait_ms))

@@ -11,6 +11,7 @@ from simcourier.errors import RequestError
 from simcourier.outbox import access
 from simcourier.outbox.access import Key, Terms
 from simcourier.outbox.audit import Audit, Entry
+from simcourier.secret import Secret
 
 SCOPES = (
     "messages:send",
@@ -30,7 +31,7 @@ KEEP_OLD_MS = 24 * HOUR_MS
 MOST_KEEP_OLD_MS = 30 * 24 * HOUR_MS
 MOST_LIFE_MS = 36_525 * 24 * HOUR_MS
 MOST_CIDRS = 32
-Made = tuple[Key, str]
+Made = tuple[Key, Secret]
 """A key, and its secret, which is told this once."""
 
 
@@ -95,9 +96,11 @@ class KeyDesk:
     ) -> Made | RequestError:
         """Make a key of checked terms."""
         made = access.create_key(connection, name, scopes, now_ms, terms)
-        if not isinstance(made, RequestError):
-            self._record(connection, made[0], "key.create", _terms_in_words(made[0]), now_ms)
-        return made
+        if isinstance(made, RequestError):
+            return made
+        key, secret = made
+        self._record(connection, key, "key.create", _terms_in_words(key), now_ms)
+        return key, Secret(secret)
 
     def rotate(
         self, connection: Connection, key_id: str, keep_old_ms: int, now_ms: int
@@ -107,9 +110,10 @@ class KeyDesk:
         rotated = None if key is None else access.rotate_key(connection, key, now_ms, keep_old_ms)
         if rotated is None:
             return _no_live_key()
+        changed, secret = rotated
         kept = f"the secret before it is live for {keep_old_ms // 1000} s more" if keep_old_ms else ""
-        self._record(connection, rotated[0], "key.rotate", kept, now_ms)
-        return rotated
+        self._record(connection, changed, "key.rotate", kept, now_ms)
+        return changed, Secret(secret)
 
     def revoke(self, connection: Connection, key_id: str, now_ms: int) -> Key | RequestError:
         """End a key with all its secrets, for good."""

@@ -20,9 +20,8 @@ from simcourier.service.templates import Templates
 from simcourier.service.tools import Tools
 from simcourier.sms.address import mask, parse_recipient
 from simcourier.sms.text import plan
-from simcourier.verify.values import Values, whole_minutes
-
-EMERGENCY_NUMBERS = frozenset({"000", "110", "112", "119", "911", "999"})
+from simcourier.verify.destinations import check_emergency
+from simcourier.verify.values import Values, check_own_code, whole_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,16 @@ class SendRequest:
     country.
     """
 
-    to: str
-    text: str | None = None
+    to: str = field(repr=False)
+    text: str | None = field(default=None, repr=False)
     template: str | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
     locale: str | None = None
     message_class: MessageClass = MessageClass.OTP
     ttl: int | None = None
     supersedes: str | None = None
     on_unknown: OnUnknown = OnUnknown.RESEND
-    reference: str | None = None
+    reference: str | None = field(default=None, repr=False)
     modem: str | None = None
     max_segments: int | None = None
     callback: str | None = None
@@ -71,7 +70,7 @@ class MessageView:
     to_masked: str
     events: list[reading.Event]
     attempts: list[reading.Part]
-    text: str | None
+    text: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +153,7 @@ class Messages:
     def _prepare(self, client: Client, request: SendRequest) -> tuple[NewMessage, Send | None]:
         """The message, and what of it the limits look at: None for a sandbox key's, which reaches nobody."""
         recipient = parse_recipient(request.to)
-        if recipient.text in EMERGENCY_NUMBERS:
-            raise RequestError("invalid-number", "No text goes to an emergency number.", pointer="/to")
+        check_emergency(recipient.text)
         to = None if client.sandbox else self._guard.destination(recipient, Kind.TEXT)
         ttl = request.ttl if request.ttl is not None else self._tools.config.sending.default_ttl
         text = self._text(client, request, to, ttl)
@@ -199,6 +197,7 @@ class Messages:
         values = {"app": self._tools.config.verifications.app_name, **request.values}
         if "code" not in values:
             raise RequestError("policy-violation", "A template needs its code.", pointer="/vars/code")
+        check_own_code(values["code"], at="/vars")
         return template.render(Values(minutes=whole_minutes(ttl), **values), at="/vars")
 
     def _check_modem(self, client: Client, name: str) -> None:
@@ -225,8 +224,8 @@ class Messages:
         )
         return MessageView(record, mask(record.recipient), events, attempts, text)
 
-    def find(self, client: Client, wanted: reading.Filter) -> list[reading.Record]:
-        """The newest messages that fit, this client's only (all for an admin).
+    def find(self, client: Client, wanted: reading.Filter) -> reading.Page:
+        """The newest messages that fit, this client's only (all for an admin); a page may be short.
 
         `recipient` may be written in any form that `send` takes. Raises RequestError `invalid-number`.
         """
@@ -241,7 +240,8 @@ class Messages:
     def recent(self, limit: int = 20) -> list[Glimpse]:
         """The newest messages of every client, masked, for the page."""
         with self._tools.engine.connect() as connection:
-            return [_glimpse(record) for record in reading.page(connection, reading.Filter(limit=limit))]
+            page = reading.page(connection, reading.Filter(limit=limit))
+        return [_glimpse(record) for record in page.records]
 
     @staticmethod
     def masked(record: reading.Record) -> str:
@@ -261,7 +261,7 @@ class Messages:
             raise RequestError("not-cancelable", "The message is not waiting any more.")
 
     def feedback(self, client: Client, message_id: str, outcome: str) -> None:
-        """Record whether the person used the code: `confirmed` or `unconfirmed`."""
+        """Record whether the person used the code: `confirmed` or `unconfirmed`; what is said first counts."""
         record = self._record(client, message_id)
         # What simcourier checks itself it knows already, and a number that was reduced to its mask has no prefix.
         counts = record.verification is None and record.region and record.number_key is None

@@ -53,7 +53,7 @@ class Numbers:
         with self._tools.engine.connect() as connection:
             entries = trail.of_number(connection, key, client.sees, LIMIT)
             wanted = reading.Filter(client=client.sees, recipient=number, number_key=key, limit=LIMIT)
-            sent = reading.page(connection, wanted)
+            sent = reading.page(connection, wanted).records
             counts = verifications.read_failures(connection, key, ALL, ALL).get(ALL)
             delayed_until_ms = verifications.delayed_until_ms(connection, key)
         items = [Happened(e.at_ms, e.action, e.actor, e.object, e.detail or None) for e in entries]

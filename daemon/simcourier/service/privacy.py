@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy.engine import Connection
 
 from simcourier import log
 from simcourier.errors import RequestError
-from simcourier.outbox import audit, database, privacy, reduction, store
-from simcourier.outbox.audit import Entry
+from simcourier.outbox import audit, database, mentions, privacy, reduction, store
+from simcourier.outbox.audit import ERASE, Entry
+from simcourier.outbox.mentions import Mention
 from simcourier.outbox.privacy import Held, Left, Number
 from simcourier.outbox.reduction import DAY_MS
 from simcourier.service.clients import Client
@@ -31,8 +33,14 @@ class Erased:
     reports: int
     counters: int
     audit_entries: int
+    mentions: int
     left: Left
     files_clean: bool
+
+
+def _batches(found: Iterator[Mention]) -> Iterator[list[Mention]]:
+    while batch := list(islice(found, store.BATCH)):
+        yield batch
 
 
 class Privacy:
@@ -42,28 +50,39 @@ class Privacy:
         self._tools = tools
         self._log = log.get("privacy")
 
-    def export(self, by: Client, to: str) -> Held:
-        """All that is held about a number, without codes and texts. Raises RequestError `invalid-number`."""
+    def export(self, by: Client, to: str) -> tuple[Held, list[Mention]]:
+        """All that is held about a number, without codes and texts, and what names that beside it.
+
+        Raises RequestError `invalid-number`.
+        """
         number = self._number(to)
         self._tools.writer.run(lambda c: self._record(c, by, "privacy.export"))
         with self._tools.engine.connect() as connection:
-            return privacy.held(connection, number)
+            held = privacy.held(connection, number)
+        ids = {each.record.id for each in held.messages} | {each.id for each in held.verifications}
+        return held, list(islice(mentions.find(self._tools.engine, ids), privacy.MOST_TOLD))
 
     def erase(self, by: Client, to: str) -> Erased:
         """Erase what is held about a number, but for what still waits and what locks. Raises RequestError."""
         number, now_ms = self._number(to), self._tools.clock.wall_ms()
         # Before the first row goes: an erasure that a crash interrupts is on record as well.
-        self._tools.writer.run(lambda c: self._record(c, by, "privacy.erase"))
+        entry, entries = self._tools.writer.run(lambda c: self._order(c, by, number))
+        with self._tools.engine.connect() as connection:
+            ids = privacy.ids_that_are_over(connection, number, now_ms)
+        # Once while the rows that tell the ids are there, for a crash in between; and for what was told meanwhile.
+        named = self._erase_mentions(ids)
         messages = self._all(lambda c: privacy.erase_messages(c, number, now_ms))
         verifications = self._all(lambda c: privacy.erase_verifications(c, number))
-        entries = self._all(lambda c: audit.forget_number(c, number.key))
+        self._all(lambda c: audit.forget_number(c, number.key, entry))
+        named += self._erase_mentions(ids)
         reports = self._tools.writer.run(lambda c: privacy.erase_reports(c, number))
         counters = self._tools.writer.run(lambda c: privacy.erase_counts(c, number, now_ms))
         told = f"{messages} messages, {verifications} verifications"
         self._tools.writer.run(lambda c: self._record(c, by, "privacy.erased", told))
         with self._tools.engine.connect() as connection:
             left = privacy.left(connection, number)
-        return Erased(messages, verifications, reports, counters, entries, left, self._clean_files())
+        cleaned = self._clean_files()
+        return Erased(messages, verifications, reports, counters, entries, named, left, cleaned)
 
     def tick(self) -> None:
         """Reduce the numbers that are old enough by now; a batch at a time, so that no code waits for it."""
@@ -77,10 +96,21 @@ class Privacy:
         text = parse_recipient(to).text
         return Number(text, self._tools.sealer.number_key(text))
 
-    def _record(self, connection: Connection, by: Client, action: str, detail: str = "") -> None:
+    def _order(self, connection: Connection, by: Client, number: Number) -> tuple[int, int]:
+        """Put the erasure on record: the number of its entry, and from how many before it the number goes."""
+        count = audit.count_of_number(connection, number.key)
+        return self._record(connection, by, ERASE, audit.erasing(count)), count
+
+    def _erase_mentions(self, ids: set[str]) -> int:
+        total = 0
+        for batch in _batches(mentions.find(self._tools.engine, ids)):
+            total += self._tools.writer.run(lambda c, batch=batch: mentions.erase(c, batch))  # type: ignore[misc] # bound now
+        return total
+
+    def _record(self, connection: Connection, by: Client, action: str, detail: str = "") -> int:
         # Without the number, by intent: an erasure must leave nothing that tells whose it was.
         entry = Entry(self._tools.clock.wall_ms(), by.id, action, "number", detail)
-        self._tools.audit.append(connection, entry)
+        return self._tools.audit.append(connection, entry)
 
     def _all(self, work: Callable[[Connection], int]) -> int:
         total = 0

@@ -57,13 +57,14 @@ class Secrets:
             if len(ring.keys) >= MOST_KEYS:
                 raise RequestError(
                     "rotation-refused",
-                    "Too many earlier keys are still in use; try again later.",
-                    retry_after_s=600,
+                    f"There are {MOST_KEYS} keys, and the older ones go when nothing is under them and the newest is "
+                    f"{GRACE_MS // 1000} s old; try again then.",
+                    retry_after_s=GRACE_MS // 1000,
                 )
             new = ring.with_another(self._tools.clock.wall_ms())
             # On record before it is done: a rotation that fails half-way must not be one that nobody ordered.
             self._record(by, "secrets.rotate", new.newest.id)
-            self._save(file, new)
+            self._save(by, file, new)
             # The file comes first: what is sealed with a key that no file has is lost with the next start.
             self._tools.sealer.adopt(new)
         self._log.info("a new key seals from now on", id=new.newest.id)
@@ -124,13 +125,14 @@ class Secrets:
             )
         return file
 
-    def _save(self, file: KeyFile | None, ring: Ring) -> None:
+    def _save(self, by: Client, file: KeyFile | None, ring: Ring) -> None:
         if file is None:
             return
         try:
             file.save(ring)
         except OSError as error:
             self._failed(error)
+            self._record(by, "secrets.rotate-failed", ring.newest.id)
             raise RequestError(
                 "rotation-refused",
                 "The key file can't be written, so nothing was changed: let the box write to its directory, or run "

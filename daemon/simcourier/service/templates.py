@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class Templates:
         self._tools = tools
         settings = tools.config.verifications
         self._default = _default_locale(settings)
+        self._hosts = frozenset(host.lower() for host in settings.origin_hosts)
         _check_app_name(settings)
         self._below = dict(_built_in()) | dict(_from_files(settings.template_files))
         with tools.engine.connect() as connection:
@@ -95,7 +96,7 @@ class Templates:
         return view
 
     def resolve(self, name: str, wanted: str | None, region: str | None) -> Template:
-        """The template of a purpose, in the language of the request, else of the recipient's country.
+        """The template of a purpose, in the language of the request, else of the recipient's country, to be sent.
 
         Raises RequestError `policy-violation` for a name that nobody defined or a locale that is none.
         """
@@ -107,7 +108,7 @@ class Templates:
                 "policy-violation", "locale must be a language tag such as en or pt-BR.", pointer="/locale"
             )
         locale = locales.choose(wanted, region, self._default, known.locales[name])
-        return known.views[name, locale].template
+        return replace(known.views[name, locale].template, hosts=self._hosts)
 
     def check(self, draft: Template) -> Verdict:
         """Say what is wrong with a draft and how it would read."""

@@ -18,12 +18,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 def place_of(kind: Kind, scope: Scope, key: str) -> Key:
-    """The row that counts this: what a number was sent is counted together, all else by kind.
+    """The row that counts this, over all clients: of the box for both kinds together, of all else by kind.
 
-    An application's own codes must not use up what a country may get of those that strangers can cause.
+    What an application writes, and may take back before it leaves, must not keep a person from codes.
     """
-    together = scope in {Scope.NUMBER, Scope.BOX}
-    return (scope.value if together else f"{kind.value}.{scope.value}", key)
+    return (scope.value if scope is Scope.BOX else f"{kind.value}.{scope.value}", key)
 
 
 def read_usages(connection: Connection, places: Iterable[Key]) -> dict[Key, Usage]:

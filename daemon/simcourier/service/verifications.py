@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from sqlalchemy.engine import Connection
@@ -14,6 +14,7 @@ from simcourier.outbox.audit import Entry
 from simcourier.outbox.message import MessageClass, NewMessage, OnUnknown, Status, Waiting
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.outbox.verifications import Closed, NewVerification, Verification
+from simcourier.secret import Secret
 from simcourier.service.clients import Client
 from simcourier.service.failures import FailureCounts
 from simcourier.service.guard import Charge, Destination, Guard, Kind, Send
@@ -46,10 +47,10 @@ class CodeForm:
 class StartRequest:
     """A verification as the caller asks for it; `ttl` in seconds, None: the configured default."""
 
-    to: str
+    to: str = field(repr=False)
     purpose: str
-    subject: str | None = None
-    binding: str | None = None
+    subject: str | None = field(default=None, repr=False)
+    binding: str | None = field(default=None, repr=False)
     code: CodeForm = CodeForm()
     ttl: int | None = None
     max_attempts: int = MOST_ATTEMPTS
@@ -58,10 +59,10 @@ class StartRequest:
     origin_host: str | None = None
     app_hash: str | None = None
     app: str | None = None
-    amount: str | None = None
-    payee: str | None = None
+    amount: str | None = field(default=None, repr=False)
+    payee: str | None = field(default=None, repr=False)
     risk: str | None = None
-    reference: str | None = None
+    reference: str | None = field(default=None, repr=False)
 
 
 class TextValues(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,6 +73,10 @@ class TextValues(msgspec.Struct, frozen=True, omit_defaults=True):
     payee: str = ""
     origin_host: str | None = None
     app_hash: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the values, which somebody might log."""
+        return "TextValues()"
 
 
 class Started(Answer, frozen=True, kw_only=True):
@@ -150,7 +155,7 @@ class Verifications:
         self._pace(client)
         to = self._destination(request.to, sandbox=client.sandbox)
         self._check_wait(ttl, sandbox=client.sandbox)
-        code = codes.make(request.code.type, request.code.length)
+        code = Secret(codes.make(request.code.type, request.code.length))
         new, text = self._prepare(client, request, to, ttl, code)
         message = self._message(new, text, send_no=1)
         send = self._send(to, message, first=True)
@@ -217,7 +222,7 @@ class Verifications:
             )
 
     def _prepare(
-        self, client: Client, request: StartRequest, to: Destination, ttl: int, code: str
+        self, client: Client, request: StartRequest, to: Destination, ttl: int, code: Secret
     ) -> tuple[NewVerification, str]:
         payment = request.amount is not None or request.payee is not None
         name = request.template or ("transaction" if payment else "login")
@@ -256,16 +261,16 @@ class Verifications:
             deadline_ms=now_ms + ttl * 1000,
             resend_at_ms=now_ms + gap_s * 1000,
         )
-        mac = self._tools.sealer.code_mac(code, *proof_context(new, 1, binding))
+        mac = self._tools.sealer.code_mac(code.reveal(), *proof_context(new, 1, binding))
         return replace(new, code_mac=mac), text
 
     def binding_key(self, binding: str | None) -> str:
         """What stands for the caller's binding on disk; empty for none."""
         return "" if binding is None else self._tools.sealer.number_key(f"binding {binding}")
 
-    def _text(self, name: str, locale: str, values: TextValues, code: str, life_s: float) -> str:
+    def _text(self, name: str, locale: str, values: TextValues, code: Secret, life_s: float) -> str:
         template = self._templates.resolve(name, locale, None)
-        given = Values(code, whole_minutes(life_s), values.app, values.amount, values.payee)
+        given = Values(code.reveal(), whole_minutes(life_s), values.app, values.amount, values.payee)
         return template.render(given, origin_host=values.origin_host, app_hash=values.app_hash)
 
     def _message(
@@ -431,10 +436,10 @@ class Verifications:
 
     def _renewed(self, before: Verification, life_s: float) -> tuple[NewMessage, bytes]:
         sealer = self._tools.sealer
-        code = codes.make(CodeType(before.code_type), before.code_length)
+        code = Secret(codes.make(CodeType(before.code_type), before.code_length))
         values = _TEXT_VALUES.decode(sealer.open_octets(before.text_values or b"", before.id))
         text = self._text(before.template, before.locale, values, code, life_s)
-        mac = sealer.code_mac(code, *proof_context(before, before.send_no + 1, before.binding))
+        mac = sealer.code_mac(code.reveal(), *proof_context(before, before.send_no + 1, before.binding))
         return self._message(before, text, send_no=before.send_no + 1), mac
 
     def _gap_ms(self, sends: int) -> int:

@@ -17,6 +17,7 @@ from phonenumbers import (
 )
 
 from simcourier.errors import RequestError
+from simcourier.verify.beginnings import DIGITS, beginnings
 
 OWN = "own"
 ANY = "any"
@@ -41,6 +42,15 @@ class Allowed:
     denied: tuple[str, ...] = ()
 
 
+_CALLS_FOR_HELP = """
+    000 001 002 003 060 061 062 065 066 068 080 085 088 100 101 102 103 104 105 106 107 108 110 111 112 1122
+    113 114 115 116 117 118 119 120 122 1220 123 124 125 127 128 129 1298 130 131 132 133 140 144 1444 150 151
+    152 153 154 155 156 157 158 159 160 166 1669 170 171 172 1730 175 177 180 188 190 191 192 193 194 195 197
+    198 199 901 902 903 911 912 913 917 919 922 933 939 955 977 988 990 991 992 993 994 995 996 997 998 999
+    9999 116111 116117 116123
+"""
+EMERGENCY_NUMBERS = frozenset(_CALLS_FOR_HELP.split())
+"""What some network takes for an emergency call, by the tables of libphonenumber, and lines for people in despair."""
 # Country codes without a country (E.164 lists them as shared): no operator's SMS tariff covers them, and each has
 # numbers that pay whoever is called.
 _NO_COUNTRY = {
@@ -114,8 +124,8 @@ def locate(number: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> L
         raise _not_allowed(f"This is {_COSTLY[number_type]}, which this box never sends to.", pointer)
     if not number.startswith(allowed.prefixes):
         _check_regions(regions, allowed, kind, pointer)
-        if kind is Kind.CODE and number_type in _NO_PHONE:
-            raise _invalid(f"This is {_NO_PHONE[number_type]}; a code goes to a mobile phone.", pointer)
+        if kind is Kind.CODE:
+            _check_phone(number_type, parsed, regions, pointer)
     return Located(regions[0], _TYPES.get(number_type, "unknown"))
 
 
@@ -131,12 +141,25 @@ def describe(number: str) -> Located:
 def check_short_code(digits: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> None:
     """Raise RequestError unless a short code may be sent to: its country and price are the network's to know.
 
-    So an application may write to one where messages go to any country, or where the code itself is allowed.
+    So an application may write to one only where an admin, who can ask the operator for the price, has listed it.
     """
+    check_emergency(digits, pointer)
     if kind is Kind.CODE:
-        raise RequestError("invalid-number", "A code goes to a phone, not to a short code.", pointer=pointer)
-    if digits in allowed.denied or not (allowed.everywhere or digits in allowed.prefixes):
-        raise _not_allowed("This box does not send to this short code.", pointer)
+        raise _invalid("A code goes to a phone, not to a short code.", pointer)
+    if digits in allowed.denied:
+        raise _not_allowed("An admin of this box has ruled out this short code.", pointer)
+    if digits not in allowed.prefixes:
+        raise _not_allowed(
+            "A short code may cost extra, so this box sends to those only that an admin has listed in "
+            "destinations.allowed_prefixes.",
+            pointer,
+        )
+
+
+def check_emergency(digits: str, pointer: str = "/to") -> None:
+    """Raise RequestError `invalid-number` for what calls for help somewhere: whoever waits there must not get texts."""
+    if digits in EMERGENCY_NUMBERS:
+        raise _invalid("No text goes to an emergency number.", pointer)
 
 
 def _check_country_code(number: str, pointer: str) -> None:
@@ -182,8 +205,15 @@ def _leading_digits(region: str) -> str | None:
 
 
 def _type(parsed: PhoneNumber, region: str) -> int:
+    if _is_pay_per_call(parsed):
+        return int(PhoneNumberType.PREMIUM_RATE)
     known = phonenumbers.number_type(parsed)
     return known if known != PhoneNumberType.UNKNOWN else _type_beside(parsed, region)
+
+
+def _is_pay_per_call(parsed: PhoneNumber) -> bool:
+    """Exchange 976 pays whoever is called in every area of country code 1; the tables take it for a usual one."""
+    return parsed.country_code == 1 and phonenumbers.national_significant_number(parsed)[3:6] == "976"
 
 
 def _type_beside(parsed: PhoneNumber, region: str) -> int:
@@ -197,6 +227,30 @@ def _type_beside(parsed: PhoneNumber, region: str) -> int:
         if example is not None and phonenumbers.national_significant_number(example)[:3] == beginning:
             return int(number_type)
     return int(PhoneNumberType.UNKNOWN)
+
+
+def _check_phone(number_type: int, parsed: PhoneNumber, regions: tuple[str, ...], pointer: str) -> None:
+    if number_type in _NO_PHONE:
+        raise _invalid(f"This is {_NO_PHONE[number_type]}; a code goes to a mobile phone.", pointer)
+    unknown = number_type == PhoneNumberType.UNKNOWN
+    if unknown and not any(_may_be_mobile(parsed, region) for region in regions):
+        raise _not_allowed(
+            "No mobile phone of this country is known to have such a number; an admin can allow its prefix.",
+            pointer,
+        )
+
+
+def _may_be_mobile(parsed: PhoneNumber, region: str) -> bool:
+    """Has it the length and the first digits of the region's mobile phones, though its block is unknown?
+
+    What was closed or never given out, beside it premium numbers of old, is otherwise as good as a new block.
+    """
+    metadata = PhoneMetadata.metadata_for_region(region)
+    mobile = None if metadata is None else metadata.mobile
+    if mobile is None or not mobile.national_number_pattern:
+        return False
+    own = phonenumbers.national_significant_number(parsed)
+    return len(own) in mobile.possible_length and own[:DIGITS] in beginnings(mobile.national_number_pattern)
 
 
 def _check_regions(regions: tuple[str, ...], allowed: Allowed, kind: Kind, pointer: str) -> None:

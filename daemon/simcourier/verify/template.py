@@ -155,13 +155,14 @@ def fits(text: str, *, app_hash: bool = False) -> bool:
 class Template:
     """The text of one purpose in one language, and shorter ones that are sent where it would not fit.
 
-    Nothing is checked here: `lint` tells what is wrong with it.
+    Nothing is checked here: `lint` tells what is wrong with it. `hosts` may stand in the last line; none: any.
     """
 
     name: str
     locale: str
     text: str
     shorter: tuple[str, ...] = ()
+    hosts: frozenset[str] = frozenset()
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -183,6 +184,7 @@ class Template:
         words = values.clean(given, at)
         self._check_payment(words, at)
         end = _end(given.code, origin_host, app_hash)
+        self._check_host(origin_host)
         possible = [form for form in self.forms if placeholders(form) <= words.keys()]
         if not possible:
             missing = min(placeholders(self.forms[-1]) - words.keys())
@@ -196,6 +198,14 @@ class Template:
             if fits(text, app_hash=app_hash is not None):
                 return text
         raise _too_long(words, end, origin_host, at)
+
+    def _check_host(self, origin_host: str | None) -> None:
+        if origin_host is not None and self.hosts and origin_host.lower() not in self.hosts:
+            raise RequestError(
+                "policy-violation",
+                "This box binds codes to the hosts that an admin has listed in verifications.origin_hosts only.",
+                pointer="/origin_host",
+            )
 
     def _check_payment(self, words: Mapping[Placeholder, str], at: str) -> None:
         told = PAYMENT & words.keys()

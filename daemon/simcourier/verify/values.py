@@ -51,6 +51,15 @@ USUAL_VALUES = {
 }
 """What stands there on most days; previews show it."""
 LONGEST_LIFE_MIN = 1440
+_OTHER_DOTS = str.maketrans("。", ".")
+_OTHER_SLASHES = str.maketrans("⁄∕⧸", "///")
+_JOINED = re.compile(r"[@/]|\S\.\w")
+_FOUR_FIGURES = re.compile(r"\d(?:[ .,'’()+-]{0,2}\d){3}")
+_MONEY = re.compile(
+    r"(?P<before>[^0-9+-]*) ?[+-]?(?:0|[1-9][0-9]*)(?:[ .,'’][0-9]+)*(?:[.,]?-)? ?(?P<after>[^0-9]*)"
+)
+_MOST_LETTERS = 3
+"""Of a currency: EUR, Kč, руб."""
 _CODE = re.compile(rf"[0-9A-Za-z]{{4,{MAX_LENGTH}}}")
 
 
@@ -98,13 +107,41 @@ def length(value: str) -> int:
     return len(gsm7.encode(value)) if gsm7.covers(value) else len(value.encode("utf-16-be", "replace")) // 2
 
 
+def check_own_code(code: str, at: str = "") -> None:
+    """Raise RequestError unless a code that a caller made himself has a digit: else it may be any word."""
+    if not re.search(r"[0-9]", code):
+        raise _refused(at, Placeholder.CODE, "must have a digit in it")
+
+
 def _tidy(value: str) -> str:
     # Amounts as CLDR writes them have no-break spaces; tabs and line feeds are refused with the controls.
     spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in value)
     return unicodedata.normalize("NFC", re.sub(" +", " ", spaced)).strip(" ")
 
 
-_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
+def _plain(value: str) -> str:
+    """The value with every full stop, slash and figure in its usual form."""
+    return unicodedata.normalize("NFKC", value).translate(_OTHER_DOTS | _OTHER_SLASHES)
+
+
+def _is_money(value: str) -> bool:
+    found = _MONEY.fullmatch(value)
+    if found is None or (found["before"] and found["after"]):
+        return False
+    currency = (found["before"] or found["after"]).strip()
+    kinds = [unicodedata.category(character) for character in currency]
+    letters = sum(kind.startswith("L") for kind in kinds)
+    return (
+        letters <= _MOST_LETTERS
+        and not currency.startswith(".")
+        and all(
+            kind[0] in "LM" or kind == "Sc" or mark == "." for kind, mark in zip(kinds, currency, strict=True)
+        )
+    )
+
+
+_Rules = tuple[tuple[Callable[[str], object], str], ...]
+_RULES: _Rules = (
     (lambda value: any(characters.unseen(value)), "must have no control characters or direction marks"),
     (links.find, "must have no link or domain in it; put a space behind each full stop"),
     (
@@ -112,17 +149,31 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
         "must not mix letters of several scripts in one word",
     ),
 )
+_NAME_RULES: _Rules = (
+    (
+        lambda value: _JOINED.search(_plain(value)),
+        "must have no @, no / and no full stop right in front of a letter or figure",
+    ),
+    (
+        lambda value: _FOUR_FIGURES.search(_plain(value)),
+        "must not have four figures in a row, which could pass for a code or a telephone number",
+    ),
+)
+_AMOUNT_RULES: _Rules = (
+    (
+        lambda value: not _is_money(value),
+        f"must be a figure such as 1 250.00, alone or with a currency of {_MOST_LETTERS} letters at most or its sign",
+    ),
+)
 
 
 def _check(placeholder: Placeholder, value: str, at: str) -> None:
-    for breaks, rule in _RULES:
+    for breaks, rule in _RULES + (_AMOUNT_RULES if placeholder is Placeholder.AMOUNT else _NAME_RULES):
         if breaks(value):
             raise _refused(at, placeholder, rule)
     longest = LONGEST[placeholder]
     if length(value) > longest:
         raise _refused(at, placeholder, f"must be at most {longest} characters long")
-    if placeholder is Placeholder.AMOUNT and not re.search(r"[0-9]", value):
-        raise _refused(at, placeholder, "must have a figure in it")
 
 
 def _refused(at: str, placeholder: Placeholder, rule: str) -> RequestError:

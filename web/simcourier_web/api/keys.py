@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from simcourier.errors import RequestError
 from simcourier.outbox import access
 from simcourier.outbox.access import Terms
+from simcourier.secret import Secret
 from simcourier.service import Service
 from simcourier.service.keys import KEEP_OLD_MS, MOST_CIDRS, MOST_KEEP_OLD_MS, SCOPES
 from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
@@ -83,6 +84,10 @@ class NewKey(Key, frozen=True, kw_only=True):
 
     secret: str
     key: str
+
+    def __repr__(self) -> str:
+        """Without the secret, which somebody might log."""
+        return "NewKey()"
 
 
 class Keys(Struct, frozen=True):
@@ -208,9 +213,10 @@ class KeysApi:
     def _shown(self, key: access.Key) -> Key:
         return shown(key, self._service.clients.now_ms())
 
-    def _with_secret(self, key: access.Key, secret: str) -> NewKey:
+    def _with_secret(self, key: access.Key, secret: Secret) -> NewKey:
         plain = msgspec.structs.asdict(self._shown(key))
-        return NewKey(**plain, secret=secret, key=f"sck_{key.id}_{secret}")
+        told = secret.reveal()
+        return NewKey(**plain, secret=told, key=f"sck_{key.id}_{told}")
 
 
 def shown(key: access.Key, now_ms: int) -> Key:

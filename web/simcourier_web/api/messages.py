@@ -32,6 +32,10 @@ class Vars(Struct, forbid_unknown_fields=True, frozen=True):
     amount: Annotated[str, Meta(max_length=64)] = ""
     payee: Annotated[str, Meta(max_length=64)] = ""
 
+    def __repr__(self) -> str:
+        """Without the code, which somebody might log."""
+        return "Vars()"
+
 
 class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/messages`; null means left out. It has either `text`, or `template` and `vars`."""
@@ -49,6 +53,10 @@ class SendBody(Struct, forbid_unknown_fields=True, frozen=True):
     modem: Word | None = None
     max_segments: Annotated[int, Meta(ge=1, le=10)] | None = None
     callback: Annotated[str, Meta(min_length=1, max_length=26)] | None = None
+
+    def __repr__(self) -> str:
+        """Without text and number, which somebody might log."""
+        return "SendBody()"
 
 
 class SearchBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -145,7 +153,7 @@ class WholeMessage(Message, frozen=True, kw_only=True):
 
 
 class Messages(Struct, frozen=True):
-    """A page of messages, the newest first; `next_cursor` asks for the next one."""
+    """A page of messages, the newest first. It may be short or empty where `next_cursor` asks for more."""
 
     items: list[Message]
     next_cursor: int | None
@@ -242,7 +250,7 @@ class MessagesApi:
                 "GET",
                 "/v1/messages",
                 self.find,
-                "The newest messages first, in pages",
+                "The newest messages first, in pages; one may be short, even empty, and yet not the last",
                 scope="messages:read",
                 query=LISTING,
                 answers={200: Messages},
@@ -339,7 +347,7 @@ class MessagesApi:
             reference=query.reference,
             created_after_ms=_created_after_ms(query.created_after),
             before=query.cursor,
-            limit=query.limit + 1,
+            limit=query.limit,
         )
         page = self._page(call.client, wanted)
         return Reply(page, link_to_next(page.next_cursor))
@@ -347,15 +355,13 @@ class MessagesApi:
     def search(self, call: Call[SearchBody, None]) -> Messages:
         """`POST /v1/messages/search`."""
         body = call.body
-        wanted = Filter(recipient=body.to, before=body.cursor, limit=body.limit + 1)
+        wanted = Filter(recipient=body.to, before=body.cursor, limit=body.limit)
         return self._page(call.client, wanted)
 
     def _page(self, client: Client, wanted: Filter) -> Messages:
-        # One more than asked for tells whether another page follows.
-        found = self._service.messages.find(client, wanted)
-        shown = found[: wanted.limit - 1]
-        items = [Message(**_brief(record, self._service.messages.masked(record))) for record in shown]
-        return Messages(items, shown[-1].n if len(found) > len(shown) else None)
+        page = self._service.messages.find(client, wanted)
+        items = [Message(**_brief(record, self._service.messages.masked(record))) for record in page.records]
+        return Messages(items, page.next_before)
 
     def cancel(self, call: Call[None, None], message_id: str) -> Canceled:
         """`POST /v1/messages/{id}/cancel`: 409 once it is on its way."""

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from simcourier.outbox import mentions
 from simcourier.outbox.message import Status
-from simcourier.outbox.privacy import HeldCount, HeldMessage, HeldVerification
+from simcourier.outbox.privacy import MOST_TOLD, HeldCount, HeldMessage, HeldVerification
 from simcourier.service import Service
 from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
 from simcourier_web.api.audit import AuditEntry, audit_entry
@@ -75,6 +76,14 @@ class HeldCounter(Struct, frozen=True):
     until: Time | None
 
 
+class HeldMention(Struct, frozen=True):
+    """What names one of the messages or verifications: a webhook delivery, a notice, an answer kept for repetitions."""
+
+    kind: mentions.Kind
+    event: str
+    at: Time
+
+
 class HeldAboutNumber(Struct, frozen=True):
     """All that is held about a number; not `complete` where there was too much for one answer."""
 
@@ -83,6 +92,7 @@ class HeldAboutNumber(Struct, frozen=True):
     counters: list[HeldCounter]
     audit: list[AuditEntry]
     unmatched_reports: int
+    mentions: list[HeldMention]
     complete: bool
 
 
@@ -110,6 +120,7 @@ class ErasedNumber(Struct, frozen=True):
     unmatched_reports: int
     counters: int
     audit_entries: int
+    mentions: int
     still_held: StillHeld
     files_clean: bool
 
@@ -152,14 +163,15 @@ class PrivacyApi:
 
     def export(self, call: Call[HeldNumberBody, None]) -> HeldAboutNumber:
         """`POST /v1/privacy/export`."""
-        held = self._service.privacy.export(call.client, call.body.to)
+        held, named = self._service.privacy.export(call.client, call.body.to)
         return HeldAboutNumber(
             messages=[_text(message) for message in held.messages],
             verifications=[_start(verification) for verification in held.verifications],
             counters=[_counter(count) for count in held.counts],
             audit=[audit_entry(row) for row in held.audit],
             unmatched_reports=held.reports,
-            complete=held.complete,
+            mentions=[HeldMention(each.kind, each.what, rfc3339(each.at_ms)) for each in named],
+            complete=held.complete and len(named) < MOST_TOLD,
         )
 
     def erase(self, call: Call[HeldNumberBody, None]) -> ErasedNumber:
@@ -172,6 +184,7 @@ class PrivacyApi:
             unmatched_reports=erased.reports,
             counters=erased.counters,
             audit_entries=erased.audit_entries,
+            mentions=erased.mentions,
             still_held=StillHeld(
                 waiting=left.waiting,
                 on_their_way=left.on_their_way,

@@ -59,6 +59,10 @@ class VerificationBody(Struct, forbid_unknown_fields=True, frozen=True):
     risk: Risk | None = None
     reference: Word | None = None
 
+    def __repr__(self) -> str:
+        """Without number and values, which somebody might log."""
+        return "VerificationBody()"
+
 
 class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /v1/verifications/{id}/check`; a code is a string, since a number loses its zeros."""

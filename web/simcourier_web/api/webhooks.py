@@ -59,6 +59,10 @@ class WebhookEndpointWithSecret(WebhookEndpoint, frozen=True, kw_only=True):
 
     secret: str
 
+    def __repr__(self) -> str:
+        """Without the secret, which somebody might log."""
+        return "WebhookEndpointWithSecret()"
+
 
 class WebhookEndpoints(Struct, frozen=True):
     """Every endpoint, oldest first."""

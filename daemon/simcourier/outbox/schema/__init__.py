@@ -13,10 +13,11 @@ from simcourier.outbox.schema.keys import (
     starts,
 )
 from simcourier.outbox.schema.limits import blocks, limit_rules, limit_windows
-from simcourier.outbox.schema.messages import events, messages, parts, unmatched_reports
+from simcourier.outbox.schema.messages import RARE_STATUSES, events, messages, parts, unmatched_reports
 from simcourier.outbox.schema.verifications import failures, templates, verifications
 
 __all__ = [
+    "RARE_STATUSES",
     "audit",
     "audit_anchors",
     "blocks",

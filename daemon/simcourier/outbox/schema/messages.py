@@ -100,15 +100,24 @@ Index(
     postgresql_where=_of_a_verification,
 )
 Index("messages_client", messages.c.client, messages.c.n)
-# Most messages pass through none of these states: listing one must not walk over all the others.
-for _status in (
+_referred_to = text("reference IS NOT NULL")
+Index(
+    "messages_reference",
+    messages.c.reference,
+    messages.c.n,
+    sqlite_where=_referred_to,
+    postgresql_where=_referred_to,
+)
+RARE_STATUSES = (
     Status.UNDELIVERED,
     Status.FAILED,
     Status.EXPIRED,
     Status.SUPERSEDED,
     Status.CANCELED,
     Status.UNKNOWN,
-):
+)
+"""Most messages pass through none of these states: listing one must not walk over all the others."""
+for _status in RARE_STATUSES:
     _condition = text(f"status = '{_status}'")
     Index(f"messages_{_status}", messages.c.n, sqlite_where=_condition, postgresql_where=_condition)
 

@@ -257,6 +257,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("number_key IS NOT NULL"),
     )
     op.create_index(
+        "messages_reference",
+        "messages",
+        ["reference", "n"],
+        unique=False,
+        sqlite_where=sa.text("reference IS NOT NULL"),
+        postgresql_where=sa.text("reference IS NOT NULL"),
+    )
+    op.create_index(
         "messages_verification",
         "messages",
         ["verification", "n"],
