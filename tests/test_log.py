@@ -20,6 +20,9 @@ from simcourier import log
 from simcourier.errors import EquipmentError
 from simcourier.redaction import HIDDEN, NAMES, redact, said, shaped
 from simcourier.secret import Secret
+from simcourier.service import SendRequest, StartRequest
+from simcourier_web.api.messages import SendBody, Vars
+from simcourier_web.api.verifications import CheckBody, VerificationBody
 
 CODE = "493817"
 NUMBER = "+447700900123"
@@ -58,6 +61,11 @@ def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         "AT+CMGS=31: +CMS ERROR: 38",
         "TS 23.040 9.2.3.15",
         "the answer took 12345 ms",
+        "modem E3372 on ttyUSB12",
+        "+44•••••0001",
+        "req_K7MPXWCDFGHJKMNPRTVWXY",
+        "TP-ST 0x41, TP-MR 255",
+        "another simcourier (process 12345)",
     ],
 )
 def test_what_an_admin_needs_is_shown(shown: str) -> None:
@@ -73,6 +81,12 @@ def test_what_an_admin_needs_is_shown(shown: str) -> None:
         (f"code {CODE}", "code •••"),
         ("code 4938172650", "code •••"),
         ("٤٩٣٨١٧", "•••"),
+        ("it is 837-261", "it is •••"),
+        ("it is 837 261.", "it is •••."),
+        ("pin 4711", "pin •••"),
+        ("code 12345, again", "code •••, again"),
+        ("your code is K7MPXW", "your code is •••"),
+        ("CDFGHJKMNP", "•••"),
         (f"> {PDU}", f"> <{len(PDU) // 2} octets>"),
         (f"key {API_KEY}", f"key {HIDDEN}"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", HIDDEN),
@@ -117,6 +131,37 @@ def test_a_measured_number_is_shown(name: str, value: int) -> None:
 def test_a_number_that_may_be_a_phone_s_is_hidden_as_a_whole_number_too() -> None:
     assert redact(447700900123, "value") == "•••123"
     assert redact(493817, "value") == "•••"
+
+
+def test_c13_an_object_is_shown_by_its_type_alone() -> None:
+    request = SendRequest(to=NUMBER, text="Your code is K7MPXW", values={"code": "K7MPXW"}, reference="bob")
+    assert redact(request) == "<SendRequest>"
+    assert redact([object()]) == ["<object>"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        SendRequest(to=NUMBER, text="it is K7MPXW", values={"code": "K7MPXW"}, reference="bob"),
+        StartRequest(
+            to=NUMBER,
+            purpose="login",
+            subject="bob",
+            binding="bob",
+            amount="K7MPXW",
+            payee="bob",
+            reference="bob",
+        ),
+        Vars(code="K7MPXW", payee="bob"),
+        SendBody(to=NUMBER, text="it is K7MPXW", template_vars=Vars(code="K7MPXW"), reference="bob"),
+        VerificationBody(to=NUMBER, purpose="login", amount="K7MPXW", payee="bob"),
+        CheckBody(code="K7MPXW", binding="bob"),
+    ],
+    ids=lambda shown: type(shown).__name__,
+)
+def test_c13_a_request_shows_neither_code_nor_number_nor_person(shown: object) -> None:
+    for said_ in (repr(shown), str(shown), f"{[shown]}"):
+        assert not [word for word in ("K7MPXW", NUMBER[-6:], "bob") if word in said_]
 
 
 def test_what_has_no_end_is_cut_off() -> None:

@@ -153,6 +153,15 @@ def test_where_none_waits_nothing_is_walked_to_find_that_out(
     assert reading.page(connection, Filter(client="shop", status=Status.QUEUED)) == Page([], None)
 
 
+def test_where_many_wait_the_oldest_is_found_behind_those_that_go_first(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LOOKED_AT", FEW)
+    for n in range(1, 3 * FEW):
+        add(connection, n, status=Status.QUEUED, rank=2 if n == 1 else 0)
+    assert walked(connection, Filter(status=Status.QUEUED)) == list(range(3 * FEW - 1, 0, -1))
+
+
 def test_a_time_is_found_though_most_numbers_are_gone(connection: Connection) -> None:
     for n in (5, 1_000_000, 1_000_001, 9_000_000):
         add(connection, n)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hooks_receiver import receiver
 from sqlalchemy import select
-from web_fixtures import CODE, PHONE, WebBox, web_box
+from web_fixtures import CODE, PHONE, TEXT, WebBox, web_box
 
+from simcourier.config import Webhooks
+from simcourier.outbox import database
 from simcourier.outbox.schema import idempotency, messages
 from simcourier.outbox.seal import Sealer
 from simcourier.sms.address import mask
@@ -126,6 +129,38 @@ def test_an_erasure_is_on_record_without_the_number(box: WebBox, admin: str) -> 
     assert [item["action"] for item in items] == ["privacy.erased", "privacy.erase"]
     assert items[0]["detail"] == "1 messages, 0 verifications"
     assert not any(item["about_a_number"] for item in items)
+
+
+def test_an_erasure_takes_what_names_the_messages_elsewhere(tmp_path: Path) -> None:
+    """Deliveries of webhooks, notices and answers to repeated requests hold references, ids and masks."""
+    with (
+        receiver() as application,
+        web_box(tmp_path, webhooks=Webhooks(allowed_targets=("127.0.0.1",))) as box,
+    ):
+        box.modem()
+        admin = box.key("admin")
+        assert box.post("/v1/webhook-endpoints", admin, json={"url": application.url()}).status_code == 201
+        for to, who in ((PHONE, "bob"), ("+447700900001", "eve")):
+            body = {"to": to, "text": TEXT, "reference": f"login of {who}"}
+            sent = box.post("/v1/messages", admin, json=body, headers={"Idempotency-Key": who})
+            box.reported(box.submitted(), to=to)
+            assert sent.status_code == 202
+            started = box.start(admin, to=to, reference=f"start of {who}")
+            code = box.code()
+            box.reported(box.submitted(), to=to)
+            assert box.check(admin, started.json["id"], code).status_code == 200
+        while box.hooks._relay.turn():
+            pass
+        database.checkpoint(box.engine, "TRUNCATE")
+        assert files_with(tmp_path, "of bob") == ["simcourier.db"]
+        told = box.post("/v1/privacy/export", admin, json={"to": PHONE}).json["mentions"]
+        assert {each["kind"] for each in told} == {"webhook-delivery", "notice", "answer-kept"}
+        erased = box.post("/v1/privacy/erase", admin, json={"to": PHONE}).json
+        assert (erased["mentions"], erased["files_clean"]) == (len(told), True)
+        assert files_with(tmp_path, "of bob") == []
+        assert files_with(tmp_path, "of eve") == ["simcourier.db"]
+        assert box.post("/v1/privacy/export", admin, json={"to": PHONE}).json["mentions"] == []
+        assert box.post("/v1/privacy/export", admin, json={"to": "+447700900001"}).json["mentions"]
 
 
 def test_what_waits_is_told_and_sent(box: WebBox, admin: str) -> None:

@@ -12,6 +12,7 @@ CARELESS = '''
 import logging
 from simcourier import log
 from simcourier.service.messages import Messages
+from simcourier.verify import codes
 
 accept = Messages.send
 
@@ -32,6 +33,19 @@ def careless(self, client, request, *more, **others):
 
 
 Messages.send = careless
+make = codes.make
+
+
+def careless_make(*given):
+    code = make(*given)
+    told = log.get("careless")
+    told.info("a code was made", said=f"it is {code}", halves=f"it is {code[:5]}-{code[5:]}", code=code)
+    told.warning(f"the code is {code}.")
+    logging.getLogger("sqlalchemy.pool").error("made %s", code)
+    return code
+
+
+codes.make = careless_make
 '''
 UNGUARDED = '''
 """The same daemon without redaction, masking, sealing and wiping: what the canary must then be found in."""

@@ -370,6 +370,7 @@ def test_a11_the_canary_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if makes_codes(living.box):
             verify(living)
             assert hidden_from(living, living.everything()) == set(), "verify"
+            assert living.box.log().count("a code was made") >= len(living.codes) >= 4
         for step in (rotate, be_killed_in_the_middle, stay_in_doubt):
             step(living)
             assert hidden_from(living, living.everything()) == set(), step.__name__

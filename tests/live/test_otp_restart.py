@@ -159,7 +159,7 @@ class Started:
     def key(self) -> str:
         scopes = frozenset({"verifications:start", "verifications:check"})
         key, secret = self.app.service.clients.create("application", scopes)
-        return f"sck_{key.id}_{secret}"
+        return f"sck_{key.id}_{secret.reveal()}"
 
 
 @contextmanager

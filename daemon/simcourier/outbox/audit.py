@@ -72,7 +72,7 @@ class Audit:
         self._key = key
 
     def append(self, connection: Connection, entry: Entry) -> int:
-        """Add an entry, return its number; in the writer's thread only, in the transaction that does what it tells of."""
+        """Add an entry, return its number; in the writer's thread, in the transaction that does what it tells of."""
         before = last(connection)
         seq = before.seq + 1
         number_mac = self._number_mac(seq, entry.number_key)
