@@ -35,7 +35,7 @@ ERASED = {
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Path]:
-    config = write_config(tmp_path, free_port())
+    config = write_config(tmp_path, free_port(), more="[limits.messages]\nnumber_day = 50")
     with Started("run", "--config", config) as daemon:
         daemon.wait_for_words("simcourier runs")
         key_file = tmp_path / "storage" / "local.key"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from web_fixtures import WebBox, web_box
 
-from simcourier.hooks import schedule
+from simcourier.errors import RequestError
+from simcourier.hooks import outlet, schedule
 from simcourier.hooks.delivery import Verdict, judge, live_secrets
 from simcourier.hooks.outlet import LONGEST_PAUSE_S, Desk, Outlet
 from simcourier.hooks.post import Outcome
@@ -36,7 +39,8 @@ class Courier:
         self.carried: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def carry(self, _endpoint: Endpoint, event_id: str, _body: bytes) -> Outcome:
+    def carry(self, _endpoint: Endpoint, event_id: str, _body: bytes, *, keep: bool) -> Outcome:
+        assert keep
         self.carried.append(event_id)
         self.meanwhile()
         return self.outcomes.pop(0) if self.outcomes else TAKEN
@@ -54,11 +58,28 @@ class Bench:
         self.changes = 0
         new = Endpoint(ID, "https://app.example/", None, frozenset(), b"sealed", web.wall_ms())
         web.writer.run(lambda connection: endpoints.add(connection, new))
-        desk = Desk(web.engine, web.writer, Audit(b"k"), web.metrics, web.wall_ms)
-        self.outlet = Outlet(desk, self.courier, ID, self._changed)  # type: ignore[arg-type] # what an outlet asks of it
+        self.outlet = self.next_life()
+
+    def next_life(self) -> Outlet:
+        """An outlet that knows only what is on disk."""
+        desk = Desk(self.web.engine, self.web.writer, Audit(b"k"), self.web.metrics, self.web.wall_ms)
+        return Outlet(desk, self.courier, ID, self._changed)  # type: ignore[arg-type] # what an outlet asks of it
 
     def _changed(self) -> None:
         self.changes += 1
+
+    def ids(self) -> list[str]:
+        """The webhook-ids, oldest first."""
+        return [logged.event_id for logged in self.log()]
+
+    def retries_are_due(self, count: int = 1) -> list[str]:
+        """So many events whose first try failed and whose next one is due; returns their webhook-ids."""
+        self.happen(count)
+        self.courier.outcomes = [BROKEN] * count
+        self.outlet.turn()
+        self.courier.carried.clear()
+        self.web.now += 10
+        return self.ids()
 
     def happen(self, count: int = 1) -> None:
         for _ in range(count):
@@ -159,11 +180,101 @@ def test_what_was_dropped_while_it_was_under_way_stays_dropped(bench: Bench) -> 
 
 def test_a_change_of_the_endpoint_ends_the_batch(bench: Bench) -> None:
     bench.happen(3)
-    bench.courier.meanwhile = bench.outlet.wake
+    bench.courier.meanwhile = bench.outlet.change
     assert bench.outlet.turn() == 0.0
     assert len(bench.courier.carried) == 1
     bench.courier.meanwhile = lambda: None
     bench.outlet.turn()
+    assert bench.states() == ["delivered"] * 3
+
+
+def test_first_tries_go_before_retries_and_these_follow_in_the_same_batch(bench: Bench) -> None:
+    old = bench.retries_are_due()
+    bench.happen()
+    bench.outlet.turn()
+    assert bench.courier.carried == [bench.ids()[1], *old]
+
+
+def test_a_new_event_waits_for_no_more_than_one_retry(bench: Bench) -> None:
+    bench.retries_are_due(3)
+    bench.courier.meanwhile = bench.outlet.wake
+    bench.outlet.turn()
+    assert len(bench.courier.carried) == 1, "the first retry; then it looks for what is new"
+    bench.courier.meanwhile = lambda: None
+    bench.happen()
+    bench.outlet.turn()
+    assert bench.ids()[3] in bench.courier.carried[:3]
+    assert bench.states() == ["delivered"] * 4
+
+
+def test_first_tries_and_retries_share_the_time_so_neither_holds_up_the_other_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = bench.retries_are_due(2)
+    bench.happen(60)
+    now = 0.0
+
+    def take_long() -> None:
+        nonlocal now
+        # The receiver hangs at the retries only.
+        now += 10.0 if bench.courier.carried[-1] in old else 0.4
+
+    monkeypatch.setattr(outlet, "time", SimpleNamespace(monotonic=lambda: now))
+    bench.courier.meanwhile = take_long
+    while "pending" in bench.states():
+        bench.outlet.turn()
+    tried = bench.courier.carried
+    first, second = (tried.index(event_id) for event_id in old)
+    assert first == 1, "after the first new event"
+    assert second - first - 1 == 26, "after as many new ones as fit into 10 s, and one more"
+
+
+def test_a_batch_is_recorded_in_one_transaction(bench: Bench) -> None:
+    bench.happen(20)
+    commits = []
+    bench.web.writer._on_commit = lambda: commits.append(1)
+    bench.outlet.turn()
+    assert bench.states() == ["delivered"] * 20
+    assert len(commits) == 1
+
+
+def test_what_the_disk_refused_to_record_is_recorded_later_and_not_told_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.happen(2)
+
+    def full(_connection: object, _tries: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks, "record", full)
+        for _ in range(3):
+            with pytest.raises(RequestError) as refused:
+                bench.outlet.turn()
+            assert refused.value.code == "storage-unavailable"
+    assert bench.states() == ["pending", "pending"]
+    bench.outlet.turn()
+    assert bench.states() == ["delivered", "delivered"]
+    assert len(bench.courier.carried) == 2
+    assert bench.counted("delivered") == 2
+
+
+def test_what_was_not_recorded_when_the_box_died_is_told_again_under_the_same_ids(bench: Bench) -> None:
+    bench.happen(3)
+
+    def die() -> None:
+        if len(bench.courier.carried) == 3:
+            raise KeyboardInterrupt
+
+    bench.courier.meanwhile = die
+    bench.outlet._record = lambda: None  # type: ignore[method-assign] # nothing is written any more
+    with pytest.raises(KeyboardInterrupt):
+        bench.outlet.turn()
+    first = list(bench.courier.carried)
+    bench.courier.carried.clear()
+    bench.courier.meanwhile = lambda: None
+    bench.next_life().turn()
+    assert bench.courier.carried == first
     assert bench.states() == ["delivered"] * 3
 
 

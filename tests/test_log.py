@@ -84,6 +84,8 @@ def test_what_an_admin_needs_is_shown(shown: str) -> None:
         ("it is 837-261", "it is •••"),
         ("it is 837 261.", "it is •••."),
         ("pin 4711", "pin •••"),
+        ("2026-01-31 837261", "2026-01-31 •••"),
+        ("2026-01-31T12:00:00837261", "2026-01-31T12:00:•••"),
         ("code 12345, again", "code •••, again"),
         ("your code is K7MPXW", "your code is •••"),
         ("CDFGHJKMNP", "•••"),

@@ -24,7 +24,11 @@ BODY = b'{"type":"webhook.test"}'
 def post(
     url: str, *, ca_file: str = "", timeout_s: float = 5.0, addresses: tuple[str, ...] = ("127.0.0.1",)
 ) -> Outcome:
-    return Post(parse(url), tls(ca_file), timeout_s).send(addresses, HEADERS, BODY)
+    under_way = Post(parse(url), addresses, tls(ca_file), timeout_s)
+    try:
+        return under_way.send(HEADERS, BODY)
+    finally:
+        under_way.close()
 
 
 def test_the_request_is_what_was_signed_under_the_name_of_the_url() -> None:
@@ -33,7 +37,6 @@ def test_the_request_is_what_was_signed_under_the_name_of_the_url() -> None:
         (got,) = application.got
     assert (got.path, got.raw) == ("/a?b=c", BODY)
     assert got.headers["host"] == f"app.example:{application.port}"
-    assert got.headers["connection"] == "close"
     assert got.headers["content-length"] == str(len(BODY))
     assert "transfer-encoding" not in got.headers
 
@@ -181,11 +184,9 @@ def test_a_post_can_be_ended_from_another_thread() -> None:
         connection.recv(4096)
 
     with raw_server(serve) as port:
-        under_way = Post(parse(f"http://127.0.0.1:{port}/"), tls(""), 30.0)
+        under_way = Post(parse(f"http://127.0.0.1:{port}/"), ["127.0.0.1"], tls(""), 30.0)
         outcomes: list[Outcome] = []
-        thread = threading.Thread(
-            target=lambda: outcomes.append(under_way.send(["127.0.0.1"], HEADERS, BODY))
-        )
+        thread = threading.Thread(target=lambda: outcomes.append(under_way.send(HEADERS, BODY)))
         thread.start()
         assert arrived.wait(10)
         under_way.abort()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,14 @@ def test_c17_a_start_of_the_daemon_alone_closes_nothing(tmp_path: Path, network:
 
 def another_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time since boot began anew, the wall clock is right."""
-    mark = composition.clock_mark
-    monkeypatch.setattr(composition, "clock_mark", lambda: mark() + 5 * HOUR_MS)
+    mark = composition.clock_mark()
+    later = replace(mark, offset_ms=mark.offset_ms + 5 * HOUR_MS)
+    monkeypatch.setattr(composition, "clock_mark", lambda: later)
+
+
+def another_boot_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only systemd knows that this is another boot."""
+    monkeypatch.setenv("SIMCOURIER_BOOT", "second")
 
 
 def clock_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +228,14 @@ def same_time_at_each_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composition, "clock_mark", lambda: mark)
 
 
-@pytest.mark.parametrize("what", [another_boot, clock_set_back, clock_set_forward, same_time_at_each_boot])
+@pytest.mark.parametrize(
+    "what",
+    [another_boot, another_boot_at_the_same_time, clock_set_back, clock_set_forward, same_time_at_each_boot],
+)
 def test_a27_what_was_pending_before_a_reboot_or_a_set_clock_is_closed_and_its_code_not_sent(
     tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, what: Any
 ) -> None:
+    monkeypatch.setenv("SIMCOURIER_BOOT", "first")
     key, verification = left_in_queue(tmp_path / "data")
     what(monkeypatch)
     with running(tmp_path / "data", *network.ports) as second:

@@ -23,7 +23,7 @@ ERASE = "privacy.erase"
 _ERASING = re.compile(r"([0-9]{1,9}) entries of the audit")
 LOOKED_AT = 200_000
 """Rows that one page of a filtered list looks at, at most."""
-LOOKED_AT_OF_NUMBER = 5_000
+LOOKED_AT_OF_NUMBER = 2_000
 """The same of the rows about one number, which lie apart."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from simcourier.outbox.message import CLASS_OF_RANK, MessageClass, Status
 from simcourier.outbox.schema import RARE_STATUSES, events, messages, parts
 
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 """Messages that one page of a list looks at, at most, where no index has all that is asked for."""
 _OUT_OF_ORDER_MS = 60_000
 """A message has its time before it has its `n`: another may come between, but not for longer than this."""

@@ -26,6 +26,7 @@ from simcourier.sms.address import mask, parse_recipient
 from simcourier.sms.text import plan
 from simcourier.verify import codes
 from simcourier.verify.codes import CodeType
+from simcourier.verify.destinations import check_emergency
 from simcourier.verify.values import Values, whole_minutes
 
 LEAST_LIFE_S, LONGEST_LIFE_S = 60, 600
@@ -208,6 +209,7 @@ class Verifications:
     def _destination(self, written: str, *, sandbox: bool) -> Destination:
         recipient = parse_recipient(written)
         if sandbox:
+            check_emergency(recipient.text)
             key = self._sandbox_key(recipient.text)
             return Destination(recipient.text, key, key, mask(recipient.text), "")
         return self._guard.destination(recipient, Kind.CODE)
