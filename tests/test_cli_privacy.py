@@ -91,8 +91,8 @@ def test_a_number_that_is_none_is_one_sentence(running: Path) -> None:
 
 def test_an_erasure_that_left_nothing_is_one_line() -> None:
     assert describe(ERASED) == [
-        "Erased: 1 message, 2 verifications, 0 reports, 4 mentions in webhooks and kept answers; taken out of 3 lines of "
-        "the audit."
+        "Erased: 1 message, 2 verifications, 0 reports, 4 mentions in webhooks and kept answers; "
+        "taken out of 3 lines of the audit."
     ]
 
 

@@ -224,7 +224,8 @@ def test_first_tries_and_retries_share_the_time_so_neither_holds_up_the_other_fo
     while "pending" in bench.states():
         bench.outlet.turn()
     tried = bench.courier.carried
-    first, second = (tried.index(event_id) for event_id in old)
+    # Which of them is due first is for the jitter to say.
+    first, second = sorted(tried.index(event_id) for event_id in old)
     assert first == 1, "after the first new event"
     assert second - first - 1 == 26, "after as many new ones as fit into 10 s, and one more"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from sqlalchemy import create_engine, text
 from simcourier.errors import ConfigError, UnavailableError
 from simcourier.outbox import database
 from simcourier.outbox.database import Upgrade
-from simcourier.outbox.seal import Sealer, _derive
+from simcourier.outbox.seal import Sealer
 
 ROOT = b"k" * 32
 MESSAGE = "msg_" + "1" * 22
@@ -29,7 +30,9 @@ def old_box(directory: Path) -> Path:
     config = Config()
     config.set_main_option("script_location", "simcourier.outbox:migrations")
     nonce = b"n" * 12
-    body = nonce + AESGCM(_derive(ROOT, b"body")).encrypt(nonce, b"Your code is 483920", MESSAGE.encode())
+    body = nonce + AESGCM(hmac.new(ROOT, b"simcourier body", "sha256").digest()).encrypt(
+        nonce, b"Your code is 483920", MESSAGE.encode()
+    )
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
