@@ -35,17 +35,18 @@ def stamp(directory: Path, arguments: Sequence[str]) -> list[str]:
 
 def write(path: Path, part: str, lines: Sequence[str], tables: Sequence[Table]) -> None:
     """Put a part's section into the file, in place of its older one."""
-    sections = _read(path)
+    head, sections = _read(path)
     bullets = "\n".join(f"- {line}" for line in lines)
     sections[part] = f"## {part}\n\n{bullets}\n\n" + "\n".join(table.markdown() for table in tables)
-    text = _HEAD + "\n".join(
+    text = head + "\n".join(
         f"<!-- part: {name} -->\n{sections[name].strip()}\n" for name in PARTS if name in sections
     )
     path.write_text(text)
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> tuple[str, dict[str, str]]:
+    """What stands before the sections, which people write, and each section by its part."""
     if not path.exists():
-        return {}
-    _, *pieces = re.split(r"^<!-- part: (\w+) -->\n", path.read_text(), flags=re.MULTILINE)
-    return dict(zip(pieces[::2], pieces[1::2], strict=True))
+        return _HEAD, {}
+    head, *pieces = re.split(r"^<!-- part: (\w+) -->\n", path.read_text(), flags=re.MULTILINE)
+    return head, dict(zip(pieces[::2], pieces[1::2], strict=True))
