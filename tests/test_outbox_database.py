@@ -17,7 +17,7 @@ from dispatch_bench import Box
 from sqlalchemy import text
 
 from simcourier.errors import ConfigError, UnavailableError
-from simcourier.outbox import access, database, reading, store
+from simcourier.outbox import access, database, duties, lanes, reading
 from simcourier.outbox.schema import metadata
 
 
@@ -122,8 +122,8 @@ def test_every_hot_query_uses_an_index(box: Box) -> None:
         assert record is not None
         reading.history(connection, record.n)
         reading.attempts(connection, record.n)
-        store.oldest_queued_ms(connection)
-        store.wipe(connection, 0)
+        lanes.oldest_queued_ms(connection)
+        duties.wipe(connection, 0)
         access.recall(connection, "client", "key")
         for status in ("failed", "queued", "unknown"):
             reading.page(connection, reading.Filter(status=reading.Status(status)))
@@ -150,7 +150,7 @@ def test_retention_removes_old_messages_with_their_history(box: Box) -> None:
     young = box.accept()
     before_ms = box.wall_ms() - 50_000
     with box.engine.begin() as connection:
-        assert store.retire(connection, before_ms) == (1, 1)
+        assert duties.retire(connection, before_ms) == (1, 1)
         assert reading.find(connection, old, None) is None
         left = connection.execute(text("SELECT count(DISTINCT message) FROM message_events")).scalar()
         parts_left = connection.execute(text("SELECT count(*) FROM parts")).scalar()
@@ -161,7 +161,7 @@ def test_retention_removes_old_messages_with_their_history(box: Box) -> None:
 def test_retention_never_removes_what_still_waits(box: Box) -> None:
     code = box.accept()
     with box.engine.begin() as connection:
-        assert store.retire(connection, box.wall_ms() + 1) == (1, 1)
+        assert duties.retire(connection, box.wall_ms() + 1) == (1, 1)
     assert box.record(code).id == code
 
 
@@ -184,5 +184,5 @@ def test_reports_are_not_awaited_for_ever(box: Box) -> None:
     box.accept()
     box.sent(tp_mr=1)
     with box.engine.begin() as connection:
-        assert store.stop_awaiting(connection, box.wall_ms() - 1) == 0
-        assert store.stop_awaiting(connection, box.wall_ms() + 1) == 1
+        assert duties.stop_awaiting(connection, box.wall_ms() - 1) == 0
+        assert duties.stop_awaiting(connection, box.wall_ms() + 1) == 1

@@ -27,11 +27,11 @@ from simcourier.outbox import (
     access,
     clock_marks,
     database,
+    duties,
     hooks,
     key_check,
     recovery,
     reports,
-    store,
     verifications,
 )
 from simcourier.outbox.audit import Audit, Entry
@@ -223,7 +223,7 @@ class App:
     def _wipe(self) -> None:
         """Wipe what is past its deadline, then empty the WAL, where wiped bodies could still be read."""
         now_ms = self._clock.wall_ms()
-        self._post(lambda c: store.wipe(c, now_ms))
+        self._post(lambda c: duties.wipe(c, now_ms))
         self._writer.call(self._truncate)
 
     def _truncate(self) -> None:
@@ -242,9 +242,9 @@ class App:
         # The clock drifts against the time since boot; a mark from years ago would look like a clock that was set.
         self._post(lambda c: clock_marks.write(c, clock_mark()))
         before_ms = now_ms - self.config.storage.retention_days * DAY_MS
-        self._in_batches(lambda c: store.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
+        self._in_batches(lambda c: duties.stop_awaiting(c, now_ms - AWAIT_REPORT_MS))
         self._in_batches(lambda c: access.forget_answers(c, now_ms - IDEMPOTENCY_MS))
-        self._in_batches(lambda c: verifications.retire(c, before_ms, store.BATCH))
+        self._in_batches(lambda c: verifications.retire(c, before_ms, duties.BATCH))
         self._post(lambda c: verifications.forget_failures(c, now_ms - FAILURES_MS))
         self._post(reports.drop_unmatched)
         told_before_ms = now_ms - self.config.webhooks.retention_days * DAY_MS
@@ -255,7 +255,7 @@ class App:
         """Do a batch and, while there is more, the next one behind whatever waits by then."""
 
         def done(count: int) -> None:
-            if count >= store.BATCH:
+            if count >= duties.BATCH:
                 self._writer.call(lambda: self._in_batches(work))
 
         self._writer.submit(work, done, self._duty_failed)
@@ -263,11 +263,11 @@ class App:
     def _retire_behind(self, place: int, before_ms: int) -> None:
         def done(result: tuple[int, int]) -> None:
             looked_at, last = result
-            if looked_at >= store.BATCH:
+            if looked_at >= duties.BATCH:
                 self._writer.call(lambda: self._retire_behind(last, before_ms))
 
         def work(connection: Connection) -> tuple[int, int]:
-            found = store.retire(connection, before_ms, place)
+            found = duties.retire(connection, before_ms, place)
             hooks.rewind(connection)
             return found
 

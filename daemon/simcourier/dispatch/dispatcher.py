@@ -31,7 +31,7 @@ from simcourier.modem.facts import (
     ReportArrived,
     SubmitEnded,
 )
-from simcourier.outbox import access, store, verifications
+from simcourier.outbox import access, duties, store, verifications
 from simcourier.outbox.message import Status, Waiting
 from simcourier.outbox.notices import notify
 from simcourier.outbox.seal import Sealer
@@ -256,13 +256,13 @@ class Dispatcher:
 
     def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
-        self._records.write(lambda c: store.expire(c, now_ms), self._expired)
+        self._records.write(lambda c: duties.expire(c, now_ms), self._expired)
 
     def _expired(self, gone: list[tuple[int, int]]) -> None:
         for n, rank in gone:
             self._metrics.expired.inc()
             self.dropped(n, rank, Status.EXPIRED)
-        if len(gone) >= store.EXPIRE_LIMIT:
+        if len(gone) >= duties.EXPIRE_LIMIT:
             # The rest in another transaction, behind whatever waits by then.
             self._writer.call(self._expire)
 
@@ -299,7 +299,7 @@ class Dispatcher:
         now_ms = self._clock.wall_ms()
 
         def work(connection: Connection) -> list[Closed]:
-            store.shift_times(connection, step_ms)
+            duties.shift_times(connection, step_ms)
             verifications.shift_failures(connection, step_ms)
             if abs(step_ms) > LARGEST_STEP_MS:
                 return verifications.distrust(connection, now_ms, CLOCK_WAS_SET)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from simcourier import log
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.window import Window
-from simcourier.outbox import store
+from simcourier.outbox import lanes
 from simcourier.outbox.message import CLASS_OF_RANK, Waiting
 from simcourier.outbox.writer import Writer
 
@@ -36,10 +36,10 @@ class WaitingRoom:
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk, `depth` messages by rank; called once, before the writer starts."""
         self.depth.update(depth)
-        self._pinned.update(store.pinned(connection, sandbox=self._sandbox))
-        for key in store.waiting_lanes(connection, sandbox=self._sandbox):
+        self._pinned.update(lanes.pinned(connection, sandbox=self._sandbox))
+        for key in lanes.waiting_lanes(connection, sandbox=self._sandbox):
             self._window.stale(key)
-        for due_ms, key in store.delayed(connection, self._clock.wall_ms(), sandbox=self._sandbox):
+        for due_ms, key in lanes.delayed(connection, self._clock.wall_ms(), sandbox=self._sandbox):
             self.later(due_ms, key)
 
     def ahead_of(self, rank: int) -> int:
@@ -136,7 +136,7 @@ class WaitingRoom:
             self.later(self._clock.wall_ms() + PAUSE_MS, key)
 
         self._writer.submit(
-            lambda connection: store.lane(connection, key, now_ms, limit, sandbox=self._sandbox), done, failed
+            lambda connection: lanes.lane(connection, key, now_ms, limit, sandbox=self._sandbox), done, failed
         )
 
 
@@ -155,7 +155,7 @@ class Rooms:
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk; `depth` counts both sides by rank. Called once, before the writer starts."""
         inside = dict.fromkeys(depth, 0)
-        for n, rank in store.waiting_in_sandbox(connection):
+        for n, rank in lanes.waiting_in_sandbox(connection):
             self._sandbox_ns.add(n)
             inside[rank] += 1
         self.sandbox.load(connection, inside)

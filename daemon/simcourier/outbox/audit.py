@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
+from simcourier.outbox.duties import BATCH
 from simcourier.outbox.schema import audit, audit_anchors
-from simcourier.outbox.store import BATCH
 
 _INSERT = audit.insert()
 _LAST = select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1)

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from simcourier.config import Storage
 from simcourier.errors import ConfigError, EquipmentError
 from simcourier.outbox.keyring import KeyFile, Ring
+from simcourier.outbox.lanes import HAS_BODY
 from simcourier.outbox.schema import key_check, messages, verifications, webhook_endpoints
 from simcourier.outbox.seal import Sealer
-from simcourier.outbox.store import HAS_BODY
 
 ANY = b""
 """Stands where an admin accepted that the key of before is lost: whatever key is there next is taken."""

@@ -12,8 +12,8 @@ from sqlalchemy import Column, Engine, Table, literal, select, tuple_
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox import hooks
+from simcourier.outbox.duties import BATCH
 from simcourier.outbox.schema import idempotency, notices, webhook_deliveries
-from simcourier.outbox.store import BATCH
 
 _ID = re.compile(r"(?:msg|ver)_[A-Za-z0-9_-]{22}")
 

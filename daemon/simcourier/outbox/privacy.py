@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, and_, func, literal_column, or_, se
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox import audit, hooks, reading
+from simcourier.outbox.duties import BATCH
 from simcourier.outbox.message import FINAL
 from simcourier.outbox.reduction import DAY_MS, OPEN_MS, WAITING
 from simcourier.outbox.schema import (
@@ -21,7 +22,6 @@ from simcourier.outbox.schema import (
     unmatched_reports,
     verifications,
 )
-from simcourier.outbox.store import BATCH
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.sms.address import same_subscriber
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox import reports, store
+from simcourier.outbox import lanes, reports, store
 from simcourier.outbox.message import OnUnknown, Status, Waiting
 
 _DETAIL = "the daemon ended while the submit was under way"
@@ -15,7 +15,7 @@ _DETAIL = "the daemon ended while the submit was under way"
 def recover(connection: Connection, now_ms: int, max_resends: int) -> tuple[int, int]:
     """Settle every stranded message; returns how many were in doubt and how many of these will be sent again."""
     resent = 0
-    stranded = store.stranded(connection)
+    stranded = lanes.stranded(connection)
     for message in stranded:
         store.parts_ended(connection, message.n, message.attempts, "in-doubt", _DETAIL, awaiting=True)
         # The attempt was counted when it was claimed.

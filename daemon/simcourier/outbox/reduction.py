@@ -8,9 +8,9 @@ from collections.abc import Callable
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from simcourier.outbox.duties import BATCH
 from simcourier.outbox.message import FINAL, Status
 from simcourier.outbox.schema import messages, relay_cursors, unmatched_reports, verifications
-from simcourier.outbox.store import BATCH
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.sms.address import mask
 

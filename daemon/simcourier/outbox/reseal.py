@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, LargeBinary, bindparam, func, literal_colu
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import EquipmentError
+from simcourier.outbox.duties import BATCH
+from simcourier.outbox.lanes import HAS_BODY
 from simcourier.outbox.schema import messages, verifications, webhook_endpoints
 from simcourier.outbox.seal import Sealer
-from simcourier.outbox.store import BATCH, HAS_BODY
 
 # In words, as the partial indices have them.
 _IS_PENDING: ColumnElement[bool] = literal_column("verifications.status = 'pending'")

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, RowMapping, and_, bindparam, func, literal_column, select
+from sqlalchemy import and_, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox import verifications
+from simcourier.outbox.lanes import IS_QUEUED, IS_SENDING
 from simcourier.outbox.message import (
     FINAL,
     MessageClass,
     NewMessage,
-    OnUnknown,
     Status,
     Waiting,
     check_move,
 )
 from simcourier.outbox.schema import events, messages, parts, paused_modems
-
-# SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
-IS_QUEUED: ColumnElement[bool] = literal_column("messages.status = 'queued'")
-IS_SENDING: ColumnElement[bool] = literal_column("messages.status = 'sending'")
-HAS_BODY: ColumnElement[bool] = literal_column("messages.body IS NOT NULL")
 
 _INSERT_MESSAGE = messages.insert()
 _INSERT_EVENT = events.insert()
@@ -47,47 +42,6 @@ _PART_SENT = (
     )
     .values(state="sent", tp_mr=bindparam("b_tp_mr"), at_ms=bindparam("b_at_ms"), awaiting=True)
 )
-_WAITING_COLUMNS = (
-    messages.c.n,
-    messages.c.id,
-    messages.c.rank,
-    messages.c.recipient,
-    messages.c.body,
-    messages.c.segments,
-    messages.c.created_at_ms,
-    messages.c.deadline_ms,
-    messages.c.on_unknown,
-    messages.c.modem,
-    messages.c.attempts,
-    messages.c.refusals,
-    messages.c.doubts,
-    messages.c.avoid,
-    messages.c.replace_type,
-    messages.c.prefer,
-    messages.c.sandbox,
-)
-
-
-def _waiting(values: RowMapping) -> Waiting:
-    return Waiting(
-        n=values["n"],
-        id=values["id"],
-        rank=values["rank"],
-        recipient=values["recipient"],
-        sealed=values["body"] or b"",
-        segments=values["segments"],
-        created_at_ms=values["created_at_ms"],
-        deadline_ms=values["deadline_ms"],
-        on_unknown=OnUnknown(values["on_unknown"]),
-        modem=values["modem"],
-        attempts=values["attempts"],
-        refusals=values["refusals"],
-        doubts=values["doubts"],
-        avoid=frozenset(values["avoid"].split()),
-        replace_type=values["replace_type"],
-        prefer=values["prefer"],
-        sandbox=values["sandbox"],
-    )
 
 
 def add_event(
@@ -316,151 +270,6 @@ def _has_successor(connection: Connection, n: int) -> bool:
     return connection.execute(newer.limit(1)).first() is not None
 
 
-def lane(
-    connection: Connection, modem: str | None, now_ms: int, limit: int, *, sandbox: bool = False
-) -> list[Waiting]:
-    """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, in order."""
-    rows = connection.execute(
-        select(*_WAITING_COLUMNS)
-        .where(
-            IS_QUEUED,
-            messages.c.sandbox == sandbox,
-            messages.c.modem == modem,
-            messages.c.next_at_ms <= now_ms,
-            messages.c.deadline_ms > now_ms,
-        )
-        .order_by(messages.c.rank, messages.c.n)
-        .limit(limit)
-    )
-    return [_waiting(row) for row in rows.mappings()]
-
-
-def waiting_lanes(connection: Connection, *, sandbox: bool = False) -> list[str | None]:
-    """The modems that waiting messages are pinned to, and None where some are pinned to none."""
-    lanes = select(messages.c.modem).where(IS_QUEUED, messages.c.sandbox == sandbox).distinct()
-    return list(connection.execute(lanes).scalars())
-
-
-def pinned(connection: Connection, *, sandbox: bool = False) -> list[tuple[int, int]]:
-    """The waiting messages that only one modem may take, as (n, rank)."""
-    rows = connection.execute(
-        select(messages.c.n, messages.c.rank).where(
-            IS_QUEUED, messages.c.sandbox == sandbox, messages.c.modem.is_not(None)
-        )
-    )
-    return [(n, rank) for n, rank in rows]
-
-
-def waiting_in_sandbox(connection: Connection) -> list[tuple[int, int]]:
-    """The waiting messages of sandbox keys, as (n, rank)."""
-    rows = connection.execute(
-        select(messages.c.n, messages.c.rank).where(IS_QUEUED, messages.c.sandbox == True)  # noqa: E712 - SQL
-    )
-    return [(n, rank) for n, rank in rows]
-
-
-def delayed(connection: Connection, now_ms: int, *, sandbox: bool = False) -> list[tuple[int, str | None]]:
-    """When messages that wait for a later time may leave (milliseconds, a second's grain) and in which lane.
-
-    Reads the whole queue; the rows are few, since no pause is longer than half a minute.
-    """
-    second = (messages.c.next_at_ms / 1000).cast(BigInteger)
-    rows = connection.execute(
-        select(func.max(messages.c.next_at_ms), messages.c.modem)
-        .where(IS_QUEUED, messages.c.sandbox == sandbox, messages.c.next_at_ms > now_ms)
-        .group_by(messages.c.modem, second)
-    )
-    return [(int(row[0]), row[1]) for row in rows]
-
-
-EXPIRE_LIMIT = 200
-
-
-def expire(connection: Connection, now_ms: int, limit: int = EXPIRE_LIMIT) -> list[tuple[int, int]]:
-    """Move waiting messages whose deadline has passed to `expired`; returns their (n, rank)."""
-    rows = connection.execute(
-        select(messages.c.n, messages.c.rank)
-        .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
-        .limit(limit)
-    ).all()
-    detail = "its deadline passed before it could be sent"
-    return [
-        (n, rank)
-        for n, rank in rows
-        if move(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
-    ]
-
-
-def wipe(connection: Connection, now_ms: int) -> int:
-    """Wipe bodies past their deadline that wait for nothing but a report; returns how many."""
-    return connection.execute(
-        messages.update()
-        .where(
-            HAS_BODY,
-            messages.c.deadline_ms <= now_ms,
-            messages.c.status.not_in([Status.QUEUED, Status.SENDING]),
-        )
-        .values(body=None)
-    ).rowcount
-
-
-def stranded(connection: Connection) -> list[Waiting]:
-    """Messages left in `sending` by an earlier start of the daemon."""
-    rows = connection.execute(select(*_WAITING_COLUMNS).where(IS_SENDING).order_by(messages.c.n))
-    return [_waiting(row) for row in rows.mappings()]
-
-
-BATCH = 500
-"""Rows that a recurring duty changes in one transaction, so that no code waits for it."""
-
-
-def retire(connection: Connection, before_ms: int, after: int = 0) -> tuple[int, int]:
-    """Delete messages accepted before `before_ms`, with their history, oldest first.
-
-    Looks at one batch behind the message `after`; returns how many were looked at and the last of them.
-    """
-    # n grows with the time of acceptance, so the oldest rows come first.
-    rows = connection.execute(
-        select(messages.c.n, messages.c.created_at_ms, messages.c.status)
-        .where(messages.c.n > after)
-        .order_by(messages.c.n)
-        .limit(BATCH)
-    ).all()
-    old = [row for row in rows if row.created_at_ms < before_ms]
-    gone = [row.n for row in old if row.status not in {Status.QUEUED, Status.SENDING}]
-    if gone:
-        connection.execute(events.delete().where(events.c.message.in_(gone)))
-        connection.execute(parts.delete().where(parts.c.message.in_(gone)))
-        connection.execute(messages.delete().where(messages.c.n.in_(gone)))
-    return len(old), old[-1].n if old else after
-
-
-def stop_awaiting(connection: Connection, before_ms: int) -> int:
-    """Give up waiting for reports of a batch of parts submitted before `before_ms`; returns how many."""
-    rows = connection.execute(
-        select(parts.c.message, parts.c.attempt, parts.c.part)
-        .where(literal_column("parts.awaiting"), parts.c.at_ms < before_ms)
-        .limit(BATCH)
-    ).all()
-    for message, attempt, part in rows:
-        connection.execute(
-            parts.update()
-            .where(parts.c.message == message, parts.c.attempt == attempt, parts.c.part == part)
-            .values(awaiting=False)
-        )
-    return len(rows)
-
-
-def shift_times(connection: Connection, step_ms: int) -> None:
-    """The clock was set by `step_ms`: what waits keeps the life that it had left."""
-    connection.execute(messages.update().where(HAS_BODY).values(deadline_ms=messages.c.deadline_ms + step_ms))
-    connection.execute(
-        messages.update()
-        .where(IS_QUEUED, messages.c.next_at_ms > 0)
-        .values(next_at_ms=messages.c.next_at_ms + step_ms)
-    )
-
-
 def find_status(connection: Connection, n: int) -> Status | None:
     """Where the message stands on disk."""
     value = connection.execute(select(messages.c.status).where(messages.c.n == n)).scalar()
@@ -516,25 +325,3 @@ def set_feedback(connection: Connection, n: int, outcome: str) -> bool:
         return True
     connection.execute(said)
     return False
-
-
-def oldest_queued_ms(connection: Connection) -> int | None:
-    """When the oldest waiting message was accepted (`n` grows with the time of acceptance); not of sandbox keys."""
-    lanes = waiting_lanes(connection)
-    ranks = (0, 1, 2)
-    firsts = [
-        connection.execute(
-            select(messages.c.created_at_ms)
-            .where(
-                IS_QUEUED,
-                messages.c.sandbox == False,  # noqa: E712 - SQL
-                messages.c.modem == modem,
-                messages.c.rank == rank,
-            )
-            .order_by(messages.c.n)
-            .limit(1)
-        ).scalar()
-        for modem in lanes
-        for rank in ranks
-    ]
-    return min((int(first) for first in firsts if first is not None), default=None)

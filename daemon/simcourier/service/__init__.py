@@ -4,13 +4,14 @@ from simcourier.modem.facts import ModemState
 from simcourier.service.box import BoxStatus
 from simcourier.service.clients import Client
 from simcourier.service.door import Service
+from simcourier.service.drafts import CodeForm, StartRequest
 from simcourier.service.idempotency import IdempotencyKey
 from simcourier.service.keys import SCOPES
 from simcourier.service.messages import Accepted, Glimpse, MessageView, SendRequest
 from simcourier.service.modems import ModemView
 from simcourier.service.numbers import Activity
 from simcourier.service.tools import Tools
-from simcourier.service.verifications import CodeForm, Started, StartRequest, VerificationView
+from simcourier.service.verifications import Started, VerificationView
 
 LOCAL_KEY_FILE = "local.key"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy.engine import Connection
 
 from simcourier import log
-from simcourier.outbox import audit, store
+from simcourier.outbox import audit, duties
 from simcourier.outbox.audit import Entry, Link, Page, Wanted
 from simcourier.outbox.audit_head import HEAD_LOST, Break, Finding, HeadFile
 from simcourier.outbox.reduction import DAY_MS
@@ -79,7 +79,7 @@ class AuditTrail:
 
     def _in_batches(self, before_ms: int) -> None:
         def done(count: int) -> None:
-            if count >= store.BATCH:
+            if count >= duties.BATCH:
                 self._tools.writer.call(lambda: self._in_batches(before_ms))
 
         self._tools.writer.submit(lambda c: self._tools.audit.prune(c, before_ms), done, self._failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simcourier import __version__
-from simcourier.outbox import store
+from simcourier.outbox import lanes
 from simcourier.service.room import Room
 from simcourier.service.tools import Tools
 
@@ -55,7 +55,7 @@ class Box:
     def status(self) -> BoxStatus:
         """How the box is, now."""
         with self._tools.engine.connect() as connection:
-            oldest = store.oldest_queued_ms(connection)
+            oldest = lanes.oldest_queued_ms(connection)
         fleet = self._tools.dispatcher.fleet
         return BoxStatus(
             version=__version__,

@@ -13,10 +13,11 @@ from simcourier.outbox.notices import notify
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.outbox.verifications import Closed, Verification
 from simcourier.service.clients import Client
+from simcourier.service.drafts import Drafts, proof_context
 from simcourier.service.failures import FailureCounts, refusal
 from simcourier.service.guard import Guard, Kind
 from simcourier.service.tools import Tools
-from simcourier.service.verifications import Verifications, is_closed, not_found, proof_context
+from simcourier.service.verifications import Verifications, is_closed, not_found
 from simcourier.sms.address import mask
 from simcourier.verify import codes
 from simcourier.verify.failures import Failures
@@ -65,10 +66,16 @@ class Checks:
     """Proves codes; safe from any thread but the writer's."""
 
     def __init__(
-        self, tools: Tools, guard: Guard, all_verifications: Verifications, failures: FailureCounts
+        self,
+        tools: Tools,
+        guard: Guard,
+        drafts: Drafts,
+        all_verifications: Verifications,
+        failures: FailureCounts,
     ) -> None:
         self._tools = tools
         self._guard = guard
+        self._drafts = drafts
         self._verifications = all_verifications
         self._failures = failures
 
@@ -80,7 +87,7 @@ class Checks:
         """
         self._guard.pace(client.id, Kind.CODE)
         canonical = codes.canonical(code) or ""
-        given = self._verifications.binding_key(binding)
+        given = self._drafts.binding_key(binding)
         found: list[Verification] = []
 
         def work(connection: Connection) -> _Outcome | RequestError:
@@ -126,7 +133,7 @@ class Checks:
     ) -> _Outcome:
         found = closed.verification
         self._failures.succeeded(connection, found.number_key, counts)
-        if not self._verifications.is_sandbox(found):
+        if not self._drafts.is_sandbox(found):
             prefix_key = self._guard.places.prefix_key(found.recipient)
             self._guard.sent_confirmed(
                 connection, prefix_key, found.region, found.client, now_ms, confirmed=True

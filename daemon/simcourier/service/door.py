@@ -8,6 +8,7 @@ from simcourier.service.audit import AuditTrail
 from simcourier.service.box import Box
 from simcourier.service.checks import Checks
 from simcourier.service.clients import Clients
+from simcourier.service.drafts import Drafts
 from simcourier.service.failures import FailureCounts
 from simcourier.service.guard import Guard
 from simcourier.service.idempotency import Repeats
@@ -37,9 +38,10 @@ class Service:
         self.modems = Modems(tools)
         self.templates = Templates(tools)
         repeats, failures = Repeats(tools), FailureCounts(tools)
+        drafts = Drafts(tools, self.templates)
         self.messages = Messages(tools, self.room, self.guard, self.templates, repeats)
-        self.verifications = Verifications(tools, self.room, self.guard, self.templates, repeats, failures)
-        self.checks = Checks(tools, self.guard, self.verifications, failures)
+        self.verifications = Verifications(tools, self.room, self.guard, drafts, repeats, failures)
+        self.checks = Checks(tools, self.guard, drafts, self.verifications, failures)
         self.numbers = Numbers(tools)
         self.webhooks = Webhooks(tools)
         self.audit = AuditTrail(tools)

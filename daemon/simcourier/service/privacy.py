@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from simcourier import log
 from simcourier.errors import RequestError
-from simcourier.outbox import audit, database, mentions, privacy, reduction, store
+from simcourier.outbox import audit, database, duties, mentions, privacy, reduction
 from simcourier.outbox.audit import ERASE, Entry
 from simcourier.outbox.mentions import Mention
 from simcourier.outbox.privacy import Held, Left, Number
@@ -39,7 +39,7 @@ class Erased:
 
 
 def _batches(found: Iterator[Mention]) -> Iterator[list[Mention]]:
-    while batch := list(islice(found, store.BATCH)):
+    while batch := list(islice(found, duties.BATCH)):
         yield batch
 
 
@@ -123,7 +123,7 @@ class Privacy:
 
         def done(result: tuple[int, int]) -> None:
             looked_at, last = result
-            if looked_at >= store.BATCH:
+            if looked_at >= duties.BATCH:
                 self._tools.writer.call(lambda: self._reduce_messages(before_ms, now_ms, last))
 
         self._tools.writer.submit(
@@ -132,7 +132,7 @@ class Privacy:
 
     def _in_batches(self, work: Callable[[Connection], int]) -> None:
         def done(count: int) -> None:
-            if count >= store.BATCH:
+            if count >= duties.BATCH:
                 self._tools.writer.call(lambda: self._in_batches(work))
 
         self._tools.writer.submit(work, done, self._failed)

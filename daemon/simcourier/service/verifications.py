@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy.engine import Connection
@@ -11,73 +10,23 @@ from sqlalchemy.engine import Connection
 from simcourier.errors import RequestError
 from simcourier.outbox import reading, store, verifications
 from simcourier.outbox.audit import Entry
-from simcourier.outbox.message import MessageClass, NewMessage, OnUnknown, Status, Waiting
+from simcourier.outbox.message import MessageClass, NewMessage, Status, Waiting
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.outbox.verifications import Closed, NewVerification, Verification
 from simcourier.secret import Secret
 from simcourier.service.clients import Client
+from simcourier.service.drafts import Drafts, StartRequest
 from simcourier.service.failures import FailureCounts
 from simcourier.service.guard import Charge, Destination, Guard, Kind, Send
 from simcourier.service.idempotency import Answer, IdempotencyKey, Remember, Repeats
 from simcourier.service.room import Room
-from simcourier.service.templates import Templates
 from simcourier.service.tools import Tools
 from simcourier.sms.address import mask, parse_recipient
-from simcourier.sms.text import plan
 from simcourier.verify import codes
-from simcourier.verify.codes import CodeType
 from simcourier.verify.destinations import check_emergency
-from simcourier.verify.values import Values, whole_minutes
 
-LEAST_LIFE_S, LONGEST_LIFE_S = 60, 600
-MOST_ATTEMPTS = 5
 LEAST_REST_S = 15
 """A code that has a shorter life left is not sent again: nobody could read and type it in time."""
-REPLACE_TYPES = 7
-
-
-@dataclass(frozen=True, slots=True)
-class CodeForm:
-    """What the code shall be made of."""
-
-    type: CodeType = CodeType.NUMERIC
-    length: int = codes.MIN_LENGTH
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequest:
-    """A verification as the caller asks for it; `ttl` in seconds, None: the configured default."""
-
-    to: str = field(repr=False)
-    purpose: str
-    subject: str | None = field(default=None, repr=False)
-    binding: str | None = field(default=None, repr=False)
-    code: CodeForm = CodeForm()
-    ttl: int | None = None
-    max_attempts: int = MOST_ATTEMPTS
-    locale: str | None = None
-    template: str | None = None
-    origin_host: str | None = None
-    app_hash: str | None = None
-    app: str | None = None
-    amount: str | None = field(default=None, repr=False)
-    payee: str | None = field(default=None, repr=False)
-    risk: str | None = None
-    reference: str | None = field(default=None, repr=False)
-
-
-class TextValues(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the text of each of a verification's codes needs beside the code; sealed until it is closed."""
-
-    app: str = ""
-    amount: str = ""
-    payee: str = ""
-    origin_host: str | None = None
-    app_hash: str | None = None
-
-    def __repr__(self) -> str:
-        """Without the values, which somebody might log."""
-        return "TextValues()"
 
 
 class Started(Answer, frozen=True, kw_only=True):
@@ -92,7 +41,6 @@ class Started(Answer, frozen=True, kw_only=True):
 
 
 _STARTED = msgspec.json.Decoder(Started)
-_TEXT_VALUES = msgspec.json.Decoder(TextValues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +53,6 @@ class VerificationView:
     messages: list[reading.Record]
 
 
-def proof_context(
-    verification: Verification | NewVerification, send_no: int, binding: str
-) -> tuple[str, ...]:
-    """Everything a code is good for alone; `binding` is the hash of what the caller gave at the check."""
-    return (
-        verification.id,
-        str(send_no),
-        verification.client,
-        verification.number_key,
-        verification.purpose,
-        binding,
-    )
-
-
 class Verifications:
     """What callers may do with verifications; safe from any thread but the writer's."""
 
@@ -127,14 +61,14 @@ class Verifications:
         tools: Tools,
         room: Room,
         guard: Guard,
-        templates: Templates,
+        drafts: Drafts,
         repeats: Repeats,
         failures: FailureCounts,
     ) -> None:
         self._tools = tools
         self._room = room
         self._guard = guard
-        self._templates = templates
+        self._drafts = drafts
         self._repeats = repeats
         self._failures = failures
         self._settings = tools.config.verifications
@@ -150,15 +84,15 @@ class Verifications:
         )
 
     def _start(self, client: Client, request: StartRequest, remember: Remember[Started]) -> Started:
-        ttl = self._life(request)
-        self._check_policy(request)
+        ttl = self._drafts.life(request)
+        self._drafts.check_policy(request)
         self._room.check(sandbox=client.sandbox)
         self._pace(client)
         to = self._destination(request.to, sandbox=client.sandbox)
         self._check_wait(ttl, sandbox=client.sandbox)
         code = Secret(codes.make(request.code.type, request.code.length))
-        new, text = self._prepare(client, request, to, ttl, code)
-        message = self._message(new, text, send_no=1)
+        new, text = self._drafts.prepare(client, request, to, ttl, code)
+        message = self._drafts.message(new, text, send_no=1)
         send = self._send(to, message, first=True)
 
         def work(connection: Connection) -> _Sent | RequestError:
@@ -186,23 +120,6 @@ class Verifications:
         self._guard.charge(connection, charge)
         return max(resend_at_ms, self._guard.resend_after_ms(connection, to, charge.at_ms))
 
-    def _life(self, request: StartRequest) -> int:
-        ttl = request.ttl if request.ttl is not None else self._settings.default_ttl
-        if not LEAST_LIFE_S <= ttl <= LONGEST_LIFE_S:
-            raise _weak("/ttl", f"ttl must be from {LEAST_LIFE_S} to {LONGEST_LIFE_S} seconds.")
-        return ttl
-
-    def _check_policy(self, request: StartRequest) -> None:
-        """What would weaken the proof is refused, never clamped in silence."""
-        if not codes.MIN_LENGTH <= request.code.length <= codes.MAX_LENGTH:
-            raise _weak("/code/length", f"length must be from {codes.MIN_LENGTH} to {codes.MAX_LENGTH}.")
-        if not 1 <= request.max_attempts <= MOST_ATTEMPTS:
-            raise _weak("/max_attempts", f"max_attempts must be from 1 to {MOST_ATTEMPTS}.")
-        if request.origin_host is not None and request.app_hash is not None:
-            raise _weak("/app_hash", "Give origin_host or app_hash, not both: the last line holds one.")
-        if request.risk is not None and request.risk in self._settings.refused_risks:
-            raise _weak("/risk", "This box sends no code at this risk; offer another factor.")
-
     def _pace(self, client: Client) -> None:
         self._guard.pace(client.id, Kind.CODE)
 
@@ -210,7 +127,7 @@ class Verifications:
         recipient = parse_recipient(written)
         if sandbox:
             check_emergency(recipient.text)
-            key = self._sandbox_key(recipient.text)
+            key = self._drafts.sandbox_key(recipient.text)
             return Destination(recipient.text, key, key, mask(recipient.text), "")
         return self._guard.destination(recipient, Kind.CODE)
 
@@ -222,97 +139,6 @@ class Verifications:
                 "A code would wait longer in the queue than it lives; offer another factor.",
                 retry_after_s=max(1, int(wait_s - life_s)),
             )
-
-    def _prepare(
-        self, client: Client, request: StartRequest, to: Destination, ttl: int, code: Secret
-    ) -> tuple[NewVerification, str]:
-        payment = request.amount is not None or request.payee is not None
-        name = request.template or ("transaction" if payment else "login")
-        template = self._templates.resolve(name, request.locale, to.region or None)
-        values = TextValues(
-            request.app if request.app is not None else self._settings.app_name,
-            request.amount or "",
-            request.payee or "",
-            request.origin_host,
-            request.app_hash,
-        )
-        text = self._text(template.name, template.locale, values, code, ttl)
-        now_ms = self._tools.clock.wall_ms()
-        verification_id = "ver_" + secrets.token_urlsafe(16)
-        binding = self.binding_key(request.binding)
-        gap_s = self._tools.config.limits.verifications.number_gap
-        new = NewVerification(
-            id=verification_id,
-            client=client.id,
-            recipient=to.number,
-            number_key=to.number_key,
-            region=to.region,
-            purpose=request.purpose,
-            subject=request.subject,
-            binding=binding,
-            risk=request.risk,
-            reference=request.reference,
-            template=template.name,
-            locale=template.locale,
-            code_type=request.code.type,
-            code_length=request.code.length,
-            code_mac=b"",
-            text_values=self._tools.sealer.seal_octets(msgspec.json.encode(values), verification_id),
-            max_attempts=request.max_attempts,
-            created_at_ms=now_ms,
-            deadline_ms=now_ms + ttl * 1000,
-            resend_at_ms=now_ms + gap_s * 1000,
-        )
-        mac = self._tools.sealer.code_mac(code.reveal(), *proof_context(new, 1, binding))
-        return replace(new, code_mac=mac), text
-
-    def binding_key(self, binding: str | None) -> str:
-        """What stands for the caller's binding on disk; empty for none."""
-        return "" if binding is None else self._tools.sealer.number_key(f"binding {binding}")
-
-    def _text(self, name: str, locale: str, values: TextValues, code: Secret, life_s: float) -> str:
-        template = self._templates.resolve(name, locale, None)
-        given = Values(code.reveal(), whole_minutes(life_s), values.app, values.amount, values.payee)
-        return template.render(given, origin_host=values.origin_host, app_hash=values.app_hash)
-
-    def _message(
-        self, verification: NewVerification | Verification, text: str, *, send_no: int
-    ) -> NewMessage:
-        message_id = "msg_" + secrets.token_urlsafe(16)
-        form = plan(text, max_segments=1)
-        return NewMessage(
-            id=message_id,
-            client=verification.client,
-            message_class=MessageClass.OTP,
-            recipient=verification.recipient,
-            sealed=self._tools.sealer.seal(text, message_id),
-            alphabet=form.alphabet,
-            segments=1,
-            created_at_ms=self._tools.clock.wall_ms(),
-            deadline_ms=verification.deadline_ms,
-            on_unknown=OnUnknown.RESEND,
-            supersede_key=verification.id,
-            reference=verification.reference,
-            region=verification.region,
-            send_no=send_no,
-            replace_type=self._replace_type(verification),
-            sandbox=self.is_sandbox(verification),
-        )
-
-    def is_sandbox(self, verification: NewVerification | Verification) -> bool:
-        """Was it started with a sandbox key, whoever asks now?"""
-        return verification.number_key == self._sandbox_key(verification.recipient)
-
-    def _sandbox_key(self, number: str) -> str:
-        """A test key reaches nobody, and must not hold up anybody: its numbers are other numbers."""
-        return self._tools.sealer.number_key(f"sandbox {number}")
-
-    def _replace_type(self, verification: NewVerification | Verification) -> int | None:
-        """One type for all codes of a client's purpose: codes of another purpose must not be replaced by them."""
-        if not self._settings.replace_on_phone:
-            return None
-        key = self._tools.sealer.number_key(f"replace {verification.client} {verification.purpose}")
-        return int(key[:8], 16) % REPLACE_TYPES + 1
 
     @staticmethod
     def _send(to: Destination, message: NewMessage, *, first: bool) -> Send | None:
@@ -403,15 +229,15 @@ class Verifications:
         now_ms = self._tools.clock.wall_ms()
         self._check_open(before, now_ms)
         self._check_sends(before, now_ms)
-        sandbox = self.is_sandbox(before)
+        sandbox = self._drafts.is_sandbox(before)
         self._room.check(sandbox=sandbox)
         self._pace(client)
         life_s = (before.deadline_ms - now_ms) / 1000
         self._check_wait(life_s, sandbox=sandbox)
         to = self._destination(before.recipient, sandbox=sandbox)
-        message, mac = self._renewed(before, life_s)
+        message, mac = self._drafts.renewed(before, life_s)
         send = self._send(to, message, first=False)
-        resend_at_ms = now_ms + self._gap_ms(before.send_no + 1)
+        resend_at_ms = now_ms + self._drafts.gap_ms(before.send_no + 1)
 
         def work(connection: Connection) -> _Sent | RequestError:
             refused = self._changed(connection, before) or self._failures.held(
@@ -435,19 +261,6 @@ class Verifications:
             return _Sent(started, waiting, None, tuple(dropped))
 
         return self._tools.writer.run(work, self._sent).started
-
-    def _renewed(self, before: Verification, life_s: float) -> tuple[NewMessage, bytes]:
-        sealer = self._tools.sealer
-        code = Secret(codes.make(CodeType(before.code_type), before.code_length))
-        values = _TEXT_VALUES.decode(sealer.open_octets(before.text_values or b"", before.id))
-        text = self._text(before.template, before.locale, values, code, life_s)
-        mac = sealer.code_mac(code.reveal(), *proof_context(before, before.send_no + 1, before.binding))
-        return self._message(before, text, send_no=before.send_no + 1), mac
-
-    def _gap_ms(self, sends: int) -> int:
-        quota = self._tools.config.limits.verifications
-        gap_s: int = min(quota.number_gap * 2 ** (sends - 1), quota.number_gap_max)
-        return gap_s * 1000
 
     def _check_sends(self, before: Verification, now_ms: int) -> None:
         if before.send_no >= self._settings.max_sends:
@@ -553,10 +366,6 @@ def is_closed(status: VerificationStatus) -> RequestError:
     return RequestError(
         "verification-closed", f"This verification is over: {status}.", extra={"reason": status.value}
     )
-
-
-def _weak(pointer: str, detail: str) -> RequestError:
-    return RequestError("policy-violation", detail, pointer=pointer)
 
 
 def _seconds(wait_ms: int) -> int:
