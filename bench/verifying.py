@@ -12,6 +12,7 @@ from bench.volley import Step
 
 PATH = "/v1/verifications"
 LIFE_S = 600
+_EXCHANGE = 10_000
 _AREA = 10_000_000
 _CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
 WITH_ALL_LIMITS = """\
@@ -44,8 +45,10 @@ def number(person: int) -> str:
     """One of ten million fictional numbers: Ofcom's thousand, then the American area 555, all over its prefixes."""
     if person < 1000:
         return phone(person)
-    # 7919 and the size of the area have no common factor: no number comes twice.
-    return f"+1555{person * 7919 % _AREA:07d}"
+    # 7919 and the number of places have no common factor: no number comes twice.
+    place = person * 7919 % (_AREA - _EXCHANGE)
+    # The exchange 976 is premium, and never sent to.
+    return f"+1555{place if place < 976 * _EXCHANGE else place + _EXCHANGE:07d}"
 
 
 def region(person: int) -> str:
