@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Protocol, assert_never
 
 from sqlalchemy.engine import Connection
@@ -163,6 +163,12 @@ class Dispatcher:
         self._rooms.leave(rank, n)
         self._outcomes.count(status)
 
+    def closed(self, closed: Iterable[Closed]) -> None:
+        """Verifications were closed: what waited of their messages left the queue with them."""
+        for verification in closed:
+            for n, rank in verification.dropped:
+                self.dropped(n, rank, Status.SUPERSEDED)
+
     def pause(self, modem: str, paused: bool) -> None:
         """Pause or resume a modem."""
         self.fleet.pause(modem, paused)
@@ -270,16 +276,11 @@ class Dispatcher:
         now_ms = self._clock.wall_ms()
 
         def done(closed: list[Closed]) -> None:
-            self._closed(closed)
+            self.closed(closed)
             if len(closed) >= verifications.LIMIT:
                 self._writer.call(self._expire_verifications)
 
         self._records.write(lambda c: verifications.expire(c, now_ms), done)
-
-    def _closed(self, closed: list[Closed]) -> None:
-        for verification in closed:
-            for n, rank in verification.dropped:
-                self.dropped(n, rank, Status.SUPERSEDED)
 
     def _follow_clock(self) -> bool:
         """Follow the system's clock. Where it was set, every life goes on as long as it would have.
@@ -307,7 +308,7 @@ class Dispatcher:
             return []
 
         def done(closed: list[Closed]) -> None:
-            self._closed(closed)
+            self.closed(closed)
             self._clock.adopt(step_ms)
             for room in self._rooms:
                 room.forget()

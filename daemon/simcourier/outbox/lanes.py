@@ -10,13 +10,8 @@ from simcourier.outbox.schema import messages
 
 # SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
 IS_QUEUED: ColumnElement[bool] = literal_column("messages.status = 'queued'")
-
-
 IS_SENDING: ColumnElement[bool] = literal_column("messages.status = 'sending'")
-
-
 HAS_BODY: ColumnElement[bool] = literal_column("messages.body IS NOT NULL")
-
 
 _WAITING_COLUMNS = (
     messages.c.n,

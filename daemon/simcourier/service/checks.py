@@ -17,7 +17,7 @@ from simcourier.service.drafts import Drafts, proof_context
 from simcourier.service.failures import FailureCounts, refusal
 from simcourier.service.guard import Guard, Kind
 from simcourier.service.tools import Tools
-from simcourier.service.verifications import Verifications, is_closed, not_found
+from simcourier.service.verifications import is_closed, not_found
 from simcourier.sms.address import mask
 from simcourier.verify import codes
 from simcourier.verify.failures import Failures
@@ -70,13 +70,11 @@ class Checks:
         tools: Tools,
         guard: Guard,
         drafts: Drafts,
-        all_verifications: Verifications,
         failures: FailureCounts,
     ) -> None:
         self._tools = tools
         self._guard = guard
         self._drafts = drafts
-        self._verifications = all_verifications
         self._failures = failures
 
     def check(self, client: Client, verification_id: str, code: str, binding: str | None) -> Verification:
@@ -94,7 +92,7 @@ class Checks:
             found[:] = [verifications.find(connection, verification_id, client.sees) or _NOBODY]
             return self._check(connection, client, found[0], canonical, given)
 
-        outcome = self._tools.writer.run(work, lambda outcome: self._verifications.closed(*outcome.closed))
+        outcome = self._tools.writer.run(work, lambda outcome: self._tools.dispatcher.closed(outcome.closed))
         if not outcome.approved:
             raise RequestError(
                 "code-incorrect",

@@ -41,7 +41,7 @@ class Service:
         drafts = Drafts(tools, self.templates)
         self.messages = Messages(tools, self.room, self.guard, self.templates, repeats)
         self.verifications = Verifications(tools, self.room, self.guard, drafts, repeats, failures)
-        self.checks = Checks(tools, self.guard, drafts, self.verifications, failures)
+        self.checks = Checks(tools, self.guard, drafts, failures)
         self.numbers = Numbers(tools)
         self.webhooks = Webhooks(tools)
         self.audit = AuditTrail(tools)

@@ -18,6 +18,7 @@ from simcourier.service.tools import Tools
 from simcourier.sms.text import plan
 from simcourier.verify import codes
 from simcourier.verify.codes import CodeType
+from simcourier.verify.template import Template
 from simcourier.verify.values import Values, whole_minutes
 
 LEAST_LIFE_S, LONGEST_LIFE_S = 60, 600
@@ -126,7 +127,7 @@ class Drafts:
             request.origin_host,
             request.app_hash,
         )
-        text = self._text(template.name, template.locale, values, code, ttl)
+        text = _text(template, values, code, ttl)
         now_ms = self._tools.clock.wall_ms()
         verification_id = "ver_" + secrets.token_urlsafe(16)
         binding = self.binding_key(request.binding)
@@ -159,11 +160,6 @@ class Drafts:
     def binding_key(self, binding: str | None) -> str:
         """What stands for the caller's binding on disk; empty for none."""
         return "" if binding is None else self._tools.sealer.number_key(f"binding {binding}")
-
-    def _text(self, name: str, locale: str, values: TextValues, code: Secret, life_s: float) -> str:
-        template = self._templates.resolve(name, locale, None)
-        given = Values(code.reveal(), whole_minutes(life_s), values.app, values.amount, values.payee)
-        return template.render(given, origin_host=values.origin_host, app_hash=values.app_hash)
 
     def message(self, verification: NewVerification | Verification, text: str, *, send_no: int) -> NewMessage:
         """The message that carries a text of this verification, which has no number yet."""
@@ -208,7 +204,8 @@ class Drafts:
         sealer = self._tools.sealer
         code = Secret(codes.make(CodeType(before.code_type), before.code_length))
         values = _TEXT_VALUES.decode(sealer.open_octets(before.text_values or b"", before.id))
-        text = self._text(before.template, before.locale, values, code, life_s)
+        template = self._templates.resolve(before.template, before.locale, None)
+        text = _text(template, values, code, life_s)
         mac = sealer.code_mac(code.reveal(), *proof_context(before, before.send_no + 1, before.binding))
         return self.message(before, text, send_no=before.send_no + 1), mac
 
@@ -217,6 +214,11 @@ class Drafts:
         quota = self._tools.config.limits.verifications
         gap_s: int = min(quota.number_gap * 2 ** (sends - 1), quota.number_gap_max)
         return gap_s * 1000
+
+
+def _text(template: Template, values: TextValues, code: Secret, life_s: float) -> str:
+    given = Values(code.reveal(), whole_minutes(life_s), values.app, values.amount, values.payee)
+    return template.render(given, origin_host=values.origin_host, app_hash=values.app_hash)
 
 
 def _weak(pointer: str, detail: str) -> RequestError:

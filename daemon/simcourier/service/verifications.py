@@ -173,17 +173,11 @@ class Verifications:
 
     def _sent(self, sent: _Sent) -> None:
         if sent.closed is not None:
-            self.closed(sent.closed)
+            self._tools.dispatcher.closed([sent.closed])
         for n, rank in sent.dropped:
             self._tools.dispatcher.dropped(n, rank, Status.SUPERSEDED)
         self._tools.dispatcher.accepted(sent.waiting)
         self._tools.metrics.messages.labels(Status.QUEUED, "", "").inc()
-
-    def closed(self, *closed: Closed) -> None:
-        """Tell the dispatcher of messages that went with their verifications; in the writer's thread."""
-        for one in closed:
-            for n, rank in one.dropped:
-                self._tools.dispatcher.dropped(n, rank, Status.SUPERSEDED)
 
     def _started(
         self, verification: NewVerification | Verification, sends: int, resend_at_ms: int
@@ -343,7 +337,7 @@ class Verifications:
             self._audit(connection, client, "verification.cancel", found)
             return closed
 
-        self._tools.writer.run(work, self.closed)
+        self._tools.writer.run(work, lambda closed: self._tools.dispatcher.closed([closed]))
 
 
 @dataclass(frozen=True, slots=True)
