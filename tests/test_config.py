@@ -98,8 +98,8 @@ def test_a_directory_is_not_a_configuration(tmp_path: Path) -> None:
 def test_a_pin_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "pin"
     path.write_text("1234\n")
-    assert read_pin(Modem("/dev/x", pin_file=str(path)), "x.toml") == "1234"
-    assert read_pin(Modem("/dev/x"), "x.toml") is None
+    assert read_pin(str(path), "x.toml", "modems") == "1234"
+    assert read_pin(None, "x.toml", "modems") is None
 
 
 @pytest.mark.parametrize("content", ["", "123", "123456789", "12a4", "1234\n5678"])
@@ -107,10 +107,10 @@ def test_a_file_without_a_pin_is_named_and_not_shown(tmp_path: Path, content: st
     path = tmp_path / "pin"
     path.write_text(content)
     with pytest.raises(ConfigError, match="must hold four to eight digits") as caught:
-        read_pin(Modem("/dev/x", pin_file=str(path)), "x.toml")
+        read_pin(str(path), "x.toml", "modems")
     assert not content or content not in str(caught.value)
 
 
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pin_file .*there is no such file"):
-        read_pin(Modem("/dev/x", pin_file=str(tmp_path / "none")), "x.toml")
+        read_pin(str(tmp_path / "none"), "x.toml", "modems")

@@ -141,7 +141,7 @@ def test_the_daemon_reads_nothing_that_the_unit_hides() -> None:
 
 # --- the example configuration ---
 
-SETTING = re.compile(r"^#(?=(\[\[?[a-z]+\]|[a-z0-9_]+ = ))", re.M)
+SETTING = re.compile(r"^#(?=(\[\[?[a-z_.]+\]|[a-z0-9_]+ = ))", re.M)
 
 
 def test_the_example_configuration_as_it_comes_is_the_default() -> None:
@@ -155,9 +155,14 @@ def test_the_example_configuration_shows_every_setting_with_its_default() -> Non
     modem = shown.pop("modems")[0]
     assert set(modem) == set(config.Modem.__struct_fields__)
     assert modem["baudrate"] == config.Modem("x").baudrate
+    card, operator = shown["sims"].pop("cards")[0], shown.pop("operators")[0]
+    assert set(card) == set(config.Card.__struct_fields__) - {"pace"}
+    assert set(operator) == set(config.Operator.__struct_fields__) - {"pace"}
     # By way of JSON, which has arrays for tuples as TOML has.
     defaults = msgspec.json.decode(msgspec.json.encode(config.Config()))
-    defaults.pop("modems")
+    for lists in ("modems", "operators"):
+        defaults.pop(lists)
+    defaults["sims"].pop("cards")
     assert shown == defaults
 
 
@@ -169,7 +174,7 @@ def tables() -> list[tuple[str, list[str]]]:
             found.append((line, []))
         elif re.match(r"[a-z0-9_]+ = ", line):
             found[-1][1].append(line)
-    return [(name, lines) for name, lines in found if name != "[[modems]]"]
+    return [(name, lines) for name, lines in found if not name.startswith("[[")]
 
 
 def test_a_setting_that_is_taken_alone_changes_none_of_the_others() -> None:

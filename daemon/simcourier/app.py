@@ -17,6 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.engine import Connection
 
 from simcourier import log
+from simcourier.care.care import Care, Part
+from simcourier.care.tools import CareTools
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
@@ -100,15 +102,31 @@ class App:
         self._dispatcher = Dispatcher(
             self._writer, sealer, self.metrics, config.sending, clock, lease, config.sandbox_ports
         )
-        discovery = DiscoverySpec(config.discovery.ports) if config.discovery.enabled else None
+        discovery = (
+            DiscoverySpec(config.discovery.ports, config.discovery.ignore)
+            if config.discovery.enabled
+            else None
+        )
         # Facts hop from the radio's thread to the writer's, where every decision is made.
         self._radio = Radio(
             ports,
             discovery,
             lambda fact: self._writer.call(lambda: self._dispatcher.on_fact(fact)),
-            RadioSettings(),
+            RadioSettings(pins=card_pins(config, source), roaming=config.sims.roaming),
         )
-        self._dispatcher.connect(self._radio)
+        tools = CareTools(
+            config,
+            self._engine,
+            self._writer,
+            self._dispatcher,
+            self._radio,
+            sealer,
+            self.metrics,
+            clock,
+            audit,
+        )
+        self._care = Care(_parts(tools))
+        self._dispatcher.connect(self._radio, self._care.on_fact)
         self._writer.before_commit = self._dispatcher.pump
         self._writer.wake_in = self._dispatcher.wake_in
         local_secret = secrets.token_hex(32)
@@ -206,6 +224,7 @@ class App:
 
         every(ticks.expiry, lambda: self._writer.call(self._dispatcher.expire_due))
         every(ticks.signal, self._radio.poll)
+        every(ticks.care, lambda: self._writer.call(self._care.tick))
         every(ticks.checkpoint, self._checkpoint)
         every(ticks.checkpoint, self.service.room.measure_disk)
         every(ticks.wipe, lambda: self._writer.call(self._wipe))
@@ -323,10 +342,21 @@ def _why_not_bound(error: OSError) -> str:
             return error.strerror or str(error)
 
 
+def _parts(tools: CareTools) -> list[Part]:
+    """What is looked after, in the order in which facts are told."""
+    return []
+
+
+def card_pins(config: Config, source: str) -> dict[str, str]:
+    """The PINs of SIM cards by their ICCID. Raises ConfigError for a bad PIN file."""
+    pins = {card.iccid: read_pin(card.pin_file, source, "sims.cards") for card in config.sims.cards}
+    return {iccid: pin for iccid, pin in pins.items() if pin is not None}
+
+
 def port_specs(config: Config, source: str) -> list[PortSpec]:
     """The configured modems as the radio wants them. Raises ConfigError for a bad PIN file."""
     return [
-        PortSpec(modem.port, modem.name or "", modem.baudrate, read_pin(modem, source))
+        PortSpec(modem.port, modem.name or "", modem.baudrate, read_pin(modem.pin_file, source, "modems"))
         for modem in config.modems
     ]
 

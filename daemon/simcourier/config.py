@@ -69,6 +69,10 @@ class Discovery(Struct, forbid_unknown_fields=True, frozen=True):
 
     enabled: bool = True
     ports: tuple[str, ...] = ("/dev/ttyUSB*", "/dev/ttyACM*")
+    ignore: tuple[str, ...] = ()
+    """Patterns of ports that are never opened."""
+    udev: bool = True
+    """Hear of sticks from udev at once; without it, or where there is none, ports are looked for every two seconds."""
 
 
 class Modem(Struct, forbid_unknown_fields=True, frozen=True):
@@ -85,6 +89,8 @@ class Modem(Struct, forbid_unknown_fields=True, frozen=True):
 class Sending(Struct, forbid_unknown_fields=True, frozen=True):
     """`[sending]`: bounds of the life of one message."""
 
+    shares: tuple[Count, Count, Count] = (90, 9, 1)
+    """Of 100 messages that leave while all wait, so many are codes, transactional and bulk."""
     default_ttl: Annotated[int, Meta(ge=60, le=86_400)] = 300
     max_segments: Annotated[int, Meta(ge=1, le=10)] = 6
     max_attempts: Annotated[int, Meta(ge=1, le=20)] = 5
@@ -234,6 +240,130 @@ class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
     """How long the log of deliveries is kept."""
 
 
+class Pace(Struct, forbid_unknown_fields=True, frozen=True):
+    """How much one SIM may send; 0 means without a bound. Segments count, for operators count them."""
+
+    minute: Bound = 0
+    hour: Bound = 0
+    day: Bound = 0
+    month: Bound = 0
+    recipients_month: Bound = 0
+    """Different numbers in a calendar month (UTC); one that was written to this month is always allowed."""
+
+
+Network = Annotated[str, Meta(pattern=r"\A[0-9]{5,6}\Z")]
+
+
+class Operator(Struct, forbid_unknown_fields=True, frozen=True):
+    """One `[[operators]]` entry: what is known of an operator, and how its SIMs are treated."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    networks: tuple[Network, ...] = ()
+    """Mobile country and network codes of its SIMs, as their IMSIs begin: "23415"."""
+    prefixes: tuple[Prefix, ...] = ()
+    """Its customers' numbers begin so: its own SIMs are preferred for them."""
+    pace: Pace | None = None
+    """Instead of `[sims.pace]`."""
+    reports: bool = True
+    """Whether it sends delivery reports: without them nothing can be learned, and no second SIM tried."""
+    second_sim: bool = True
+    """Try a SIM of another operator where this one's report is late."""
+    balance_code: Annotated[str, Meta(pattern=r"\A([0-9*#]{1,40})?\Z")] = ""
+    """USSD code that tells the balance, such as "*100#"; none: it is not asked for."""
+    balance_pattern: Annotated[str, Meta(max_length=200)] = ""
+    """A regular expression with the group `amount`, and if wanted `unit`, for the answer."""
+    balance_hours: Annotated[int, Meta(ge=1, le=744)] = 24
+    """How often the balance is asked for."""
+    low_balance: Annotated[float, Meta(ge=0)] = 0.0
+    """Below this much an alarm is told."""
+    least_balance: Annotated[float, Meta(ge=0)] = 0.0
+    """Below this much the SIM sends nothing until a higher balance is read; 0: it is never kept from sending."""
+
+
+class Card(Struct, forbid_unknown_fields=True, frozen=True):
+    """One `[[sims.cards]]` entry: what is known of one SIM card."""
+
+    iccid: Annotated[str, Meta(pattern=r"\A[0-9]{15,22}\Z")]
+    name: Annotated[str, Meta(max_length=64)] = ""
+    number: Annotated[str, Meta(pattern=r"\A(\+[1-9][0-9]{4,14})?\Z")] = ""
+    """Its own number, for loop tests, where the card does not tell it."""
+    pin_file: str | None = None
+    pace: Pace | None = None
+    """Instead of its operator's."""
+
+
+class Sims(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[sims]`: which SIM cards may send, and how much."""
+
+    approve: Annotated[str, Meta(pattern=r"\A(at-once|by-admin)\Z")] = "at-once"
+    """Whether a SIM that was never seen, or that moved to another stick, sends at once or waits for an admin's yes."""
+    roaming: bool = True
+    """Whether SIMs may send while they roam."""
+    pace: Pace = field(default_factory=Pace)
+    cards: tuple[Card, ...] = ()
+
+
+class SecondSim(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[second_sim]`: the same code again, through another operator, where no report came in the usual time.
+
+    At most once for each message, and only while enough of its life remains.
+    """
+
+    enabled: bool = True
+    classes: tuple[Annotated[str, Meta(pattern=r"\A(otp|transactional|bulk)\Z")], ...] = ("otp",)
+    percentile: Annotated[int, Meta(ge=50, le=99)] = 95
+    sample: Annotated[int, Meta(ge=5, le=1000)] = 20
+    """Reports that must have come from an operator before its usual time is known."""
+    least: Annotated[float, Meta(ge=1, le=3600)] = 8.0
+    most: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    """Bounds of that usual time, in seconds."""
+
+
+class Inbound(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[inbound]`: what people write to the SIM cards."""
+
+    enabled: bool = True
+    """Read, keep and delete from the SIM; false: leave messages where they are (reports are read all the same)."""
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    join_minutes: Annotated[int, Meta(ge=1, le=1440)] = 15
+    """How long the parts of a long message are waited for; what came by then is shown."""
+    stop_words: tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...] = (
+        "STOP",
+        "STOPALL",
+        "UNSUBSCRIBE",
+        "END",
+        "QUIT",
+    )
+    start_words: tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...] = ("START", "UNSTOP")
+    stop_classes: tuple[Annotated[str, Meta(pattern=r"\A(otp|transactional|bulk)\Z")], ...] = (
+        "transactional",
+        "bulk",
+    )
+    """What somebody who wrote such a word gets no more; codes they ask for themselves."""
+
+
+class LoopTest(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[loop_test]`: one SIM texts another, to find the one that "sends" and delivers nothing."""
+
+    hours: Annotated[int, Meta(ge=0, le=744)] = 0
+    """How often each SIM is tested; 0: only by command. Each test costs one message."""
+    patience: Annotated[int, Meta(ge=30, le=3600)] = 180
+    """Seconds until a message that did not arrive counts as lost."""
+    losses_to_suspend: Annotated[int, Meta(ge=0, le=10)] = 2
+    """Lost tests in a row after which a SIM sends nothing more until a test arrives; 0: it is told only."""
+
+
+class Recovery(Struct, forbid_unknown_fields=True, frozen=True):
+    """`[recovery]`: how far the box may go to bring a modem back."""
+
+    reset: bool = True
+    """AT+CFUN=1,1."""
+    usb: bool = True
+    """Take the stick's USB authorisation away and give it back; needs the right to (systemd/README.md)."""
+    power: bool = True
+    """Switch the power of its hub's port by uhubctl, where that is installed and the hub can."""
+
+
 class Log(Struct, forbid_unknown_fields=True, frozen=True):
     """`[log]`: what goes to standard error."""
 
@@ -246,6 +376,7 @@ class Ticks(Struct, forbid_unknown_fields=True, frozen=True):
 
     expiry: Positive = 1.0
     signal: Positive = 30.0
+    care: Positive = 5.0
     checkpoint: Positive = 5.0
     wipe: Positive = 30.0
     retention: Positive = 3600.0
@@ -265,6 +396,12 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     privacy: Privacy = field(default_factory=Privacy)
     ticks: Ticks = field(default_factory=Ticks)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    sims: Sims = field(default_factory=Sims)
+    operators: tuple[Operator, ...] = ()
+    second_sim: SecondSim = field(default_factory=SecondSim)
+    inbound: Inbound = field(default_factory=Inbound)
+    loop_test: LoopTest = field(default_factory=LoopTest)
+    recovery: Recovery = field(default_factory=Recovery)
     log: Log = field(default_factory=Log)
 
     @property
@@ -301,6 +438,7 @@ def parse(raw: bytes, source: str) -> Config:
     _check_paths(config.storage, source)
     _check_modems(config.modems, source)
     _check_regions(config.destinations, source)
+    _check_operators(config.operators, source)
     return config
 
 
@@ -401,6 +539,23 @@ def _check_modems(modems: tuple[Modem, ...], source: str) -> None:
             )
 
 
+def _check_operators(operators: tuple[Operator, ...], source: str) -> None:
+    for operator in operators:
+        where = f"{source}: operators: {operator.name}"
+        if sum(other.name == operator.name for other in operators) > 1:
+            raise ConfigError(f"{where}: two entries have this name; each needs its own")
+        if operator.balance_code and not operator.balance_pattern:
+            raise ConfigError(
+                f"{where}: balance_code needs a balance_pattern that finds the amount in the answer"
+            )
+        try:
+            groups = re.compile(operator.balance_pattern).groupindex
+        except re.error as error:
+            raise ConfigError(f"{where}: balance_pattern is no regular expression: {error}") from None
+        if operator.balance_pattern and "amount" not in groups:
+            raise ConfigError(f"{where}: balance_pattern needs a group (?P<amount>...)")
+
+
 def _check_regions(destinations: Destinations, source: str) -> None:
     named = {*destinations.verifications, *destinations.messages} - {"own", "any"}
     if not named:
@@ -414,13 +569,13 @@ def _check_regions(destinations: Destinations, source: str) -> None:
         raise ConfigError(f"{source}: destinations: there is no country {unknown[0]!r} in ISO 3166{hint}")
 
 
-def read_pin(modem: Modem, source: str) -> str | None:
-    """The PIN of a modem's `pin_file`, or None where none is given. Raises ConfigError."""
-    if modem.pin_file is None:
+def read_pin(pin_file: str | None, source: str, table: str) -> str | None:
+    """The PIN in a `pin_file` of the table, or None where none is given. Raises ConfigError."""
+    if pin_file is None:
         return None
-    where = f"{source}: modems: pin_file {modem.pin_file}"
+    where = f"{source}: {table}: pin_file {pin_file}"
     try:
-        pin = Path(modem.pin_file).read_text("ascii").strip()
+        pin = Path(pin_file).read_text("ascii").strip()
     except FileNotFoundError:
         raise ConfigError(f"{where}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

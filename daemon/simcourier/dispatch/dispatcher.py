@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, assert_never
 
 from sqlalchemy.engine import Connection
@@ -20,16 +20,20 @@ from simcourier.errors import SimcourierError
 from simcourier.metrics import Metrics
 from simcourier.modem.facts import (
     Fact,
+    FaultSeen,
     Job,
     LateAnswer,
+    MessageArrived,
     ModemChanged,
     ModemSnapshot,
     ModemState,
     PartSubmitted,
     PinJudged,
     PinWanted,
+    Recovered,
     ReportArrived,
     SubmitEnded,
+    UssdEnded,
 )
 from simcourier.outbox import access, duties, store, verifications
 from simcourier.outbox.message import Status, Waiting
@@ -86,6 +90,9 @@ class RadioPort(Protocol):
     def restart(self, modem: str) -> None:
         """Bring the modem up anew."""
 
+    def stored(self, modem: str, token: int) -> None:
+        """What was read is on record here: delete it from the SIM."""
+
 
 class Dispatcher:
     """The one place that decides which message leaves next, and through which SIM."""
@@ -119,9 +126,10 @@ class Dispatcher:
         self._no_claim_before = 0.0
         self._log = log.get("dispatch")
 
-    def connect(self, radio: RadioPort) -> None:
-        """Give the radio; the composition root calls this before the writer starts."""
+    def connect(self, radio: RadioPort, onlooker: Callable[[Fact], None] = lambda _fact: None) -> None:
+        """Give the radio, and who else wants to know the facts; the composition root calls this first of all."""
         self._radio = radio
+        self._onlooker = onlooker
 
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk; called once, before the writer starts."""
@@ -204,8 +212,11 @@ class Dispatcher:
             case PinJudged():
                 keyed = self._keyed(fact.pin_digest)
                 self._records.write(lambda c: access.pin_judged(c, fact.card, keyed, fact.accepted))
+            case MessageArrived() | UssdEnded() | FaultSeen() | Recovered():
+                pass  # of no concern to what leaves
             case _:
                 assert_never(fact)
+        self._onlooker(fact)
 
     def _modem_changed(self, fact: ModemChanged) -> None:
         snapshot = fact.snapshot

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simcourier.sms.causes import Verdict
+from simcourier.sms.deliver import Deliver
 from simcourier.sms.report import StatusReport
 from simcourier.sms.submit import SubmitPdu
 
@@ -56,6 +57,63 @@ class ModemSnapshot:
     reports: ReportRoute = ReportRoute.NONE
     failures: int = 0
     """Recoveries begun since the modem last finished a submit."""
+    network: str = ""
+    """Mobile country and network code of the SIM's home operator, out of the IMSI: 23415, 310410."""
+    number: str = ""
+    """The SIM's own number where it knows one (AT+CNUM), or an admin configured it."""
+    device: str = ""
+    """The USB device that the port belongs to, as the kernel names it: 1-2.3. It tells the place, not the stick."""
+    quirks: str = ""
+    """By which name `at.quirks` knows this make."""
+
+
+class Fault(StrEnum):
+    """What can go wrong with a modem, as it is counted and shown."""
+
+    SILENT = "silent"
+    """No answer to an ordinary command."""
+    NO_PROMPT = "no-prompt"
+    SILENT_AFTER_PDU = "silent-after-pdu"
+    """No answer to a Ctrl-Z, and none to `AT` either."""
+    LOST_SUBMIT = "lost-submit"
+    """The modem answers `AT` again and has lost the message."""
+    OUT_OF_STEP = "out-of-step"
+    """Answers or prompts that belong to nobody."""
+    FLOOD = "flood"
+    """More unsolicited lines than anything useful has."""
+    NOISE = "noise"
+    """Bytes that no modem says."""
+    PORT_LOST = "port-lost"
+    PORT_STALLED = "port-stalled"
+    """The port takes no bytes."""
+    SIM_LOST = "sim-lost"
+    SIM_CHANGED = "sim-changed"
+    NETWORK_LOST = "network-lost"
+    RESTARTED = "restarted"
+    """The modem started anew by itself."""
+    STORE_FULL = "store-full"
+    TWIN = "twin"
+    """Another modem has the same IMEI."""
+    REFUSED_MESSAGE = "refused-message"
+    REFUSED_SIM = "refused-sim"
+    REFUSED_NETWORK = "refused-network"
+    REFUSED_MODEM = "refused-modem"
+    """A submit was refused for a cause that lies with the message, SIM, network or modem (`sms.causes`)."""
+
+
+class Rung(StrEnum):
+    """The ladder of recovery: each step is tried where the one before it did not help."""
+
+    PROBE = "probe"
+    """ESC, silence, `AT` until a lone OK."""
+    RESET = "reset"
+    """AT+CFUN=1,1."""
+    REOPEN = "reopen"
+    """Close the port and open it anew."""
+    REAUTHORISE = "reauthorise"
+    """Take the USB device's authorisation away and give it back: the kernel forgets it and finds it anew."""
+    POWER = "power"
+    """Switch the power of the hub's port off and on (uhubctl)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +128,8 @@ class Job:
     parts: tuple[SubmitPdu, ...]
     deadline: float
     patience: float = 60.0
+    more_follow: bool = False
+    """Others wait behind it: the radio link is worth keeping open (AT+CMMS)."""
 
 
 class SubmitEnd(StrEnum):
@@ -136,11 +196,69 @@ class LateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReportArrived:
-    """An SMS-STATUS-REPORT, direct or read from storage."""
+    """An SMS-STATUS-REPORT, direct or read from storage.
+
+    One that was read stays in the modem's store until `Radio.stored(modem, token)`; 0: it lies in none.
+    """
 
     modem: str
     sim: str
     report: StatusReport
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message, or a segment of one, that somebody sent to the SIM; it is deleted after `Radio.stored`."""
+
+    modem: str
+    sim: str
+    message: Deliver
+    token: int = 0
+
+
+class UssdEnd(StrEnum):
+    """How a USSD request ended (27.007 section 7.15, `<m>` of `+CUSD`)."""
+
+    DONE = "done"
+    """The network answered and expects nothing more."""
+    ASKS = "asks"
+    """The network answered and would take a reply; the session was ended."""
+    REFUSED = "refused"
+    """An error, "not supported" or "terminated by the network"."""
+    SILENT = "silent"
+    """No answer came in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class UssdEnded:
+    """The answer to `Radio.ussd`: the network's text, or in `text` why there is none."""
+
+    modem: str
+    sim: str
+    request: int
+    end: UssdEnd
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSeen:
+    """Something went wrong, at `at` (monotonic seconds); `detail` is for an admin."""
+
+    modem: str
+    fault: Fault
+    detail: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The modem is ready again, `seconds` after `fault`; `rung` is the highest step that was taken."""
+
+    modem: str
+    fault: Fault
+    rung: Rung
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +283,16 @@ class PinJudged:
     accepted: bool
 
 
-Fact = ModemChanged | PartSubmitted | SubmitEnded | LateAnswer | ReportArrived | PinWanted | PinJudged
+Fact = (
+    ModemChanged
+    | PartSubmitted
+    | SubmitEnded
+    | LateAnswer
+    | ReportArrived
+    | PinWanted
+    | PinJudged
+    | MessageArrived
+    | UssdEnded
+    | FaultSeen
+    | Recovered
+)

@@ -273,6 +273,9 @@ class Modem:
         """Tell the modem as it is now."""
         self.facts.append(ModemChanged(self.snapshot()))
 
+    def may_delete(self, token: int) -> None:
+        """What a fact with this token told is on record."""
+
     def has_chores(self) -> bool:
         """Whether a ready modem has something to do."""
         return self.flight is not None or bool(self.chores) or bool(self.reads)

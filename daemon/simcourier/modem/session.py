@@ -11,7 +11,7 @@ from simcourier.at.trace import Trace
 from simcourier.errors import BugError
 from simcourier.modem import procedures
 from simcourier.modem.asking import DialogueError
-from simcourier.modem.facts import Fact, Job, ModemSnapshot, ModemState
+from simcourier.modem.facts import Fact, Job, ModemSnapshot, ModemState, UssdEnd, UssdEnded
 from simcourier.modem.modem import Chore, Flight, Modem, Permit
 from simcourier.modem.stored import take_report
 from simcourier.modem.timings import Timings
@@ -178,6 +178,18 @@ class Session:
         m.pin_permit = Permit.GRANTED if granted else Permit.REFUSED
         if type(self._wait) is AwaitPin:
             self._go(None)
+
+    def stored(self, token: int, now: float) -> None:
+        """What a fact with this token told is on record: it may be deleted from the modem's store."""
+        self.modem.now = now
+        self.modem.may_delete(token)
+        self._rouse()
+
+    def ussd(self, request: int, code: str, now: float) -> None:
+        """Ask the network something by USSD; exactly one `UssdEnded` answers it."""
+        m = self.modem
+        m.now = now
+        m.facts.append(UssdEnded(m.name, m.sim, request, UssdEnd.REFUSED, "not built yet"))
 
     def poll(self, now: float) -> None:
         """Look at the network again, when there is time."""

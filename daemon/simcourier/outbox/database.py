@@ -15,7 +15,7 @@ from simcourier.errors import ConfigError, UnavailableError
 from simcourier.outbox import schema
 
 BUSY_TIMEOUT_MS = 5000
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in outbox/migrations; a test compares."""
 
 

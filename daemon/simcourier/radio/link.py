@@ -128,6 +128,16 @@ class Link:
         self.session.allow_pin(granted, now)
         self.after_step(now)
 
+    def stored(self, token: int, now: float) -> None:
+        """What a fact with this token told is on record."""
+        self.session.stored(token, now)
+        self.after_step(now)
+
+    def ussd(self, request: int, code: str, now: float) -> None:
+        """Ask the network something by USSD."""
+        self.session.ussd(request, code, now)
+        self.after_step(now)
+
     def restart(self, now: float) -> None:
         """Close the port and bring the modem up anew."""
         self.close(now, "restarted", look_at=now)

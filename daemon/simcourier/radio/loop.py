@@ -14,7 +14,17 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from simcourier.at.trace import TraceLine
-from simcourier.modem.facts import Fact, Job, ModemChanged, ModemSnapshot, ModemState, SubmitEnd, SubmitEnded
+from simcourier.modem.facts import (
+    Fact,
+    Job,
+    ModemChanged,
+    ModemSnapshot,
+    ModemState,
+    SubmitEnd,
+    SubmitEnded,
+    UssdEnd,
+    UssdEnded,
+)
 from simcourier.radio.link import NEVER, Link, Origin
 from simcourier.radio.opener import Opener
 from simcourier.radio.roster import Roster
@@ -93,6 +103,14 @@ class Radio:
         """Close the modem's port and bring it up anew; a refused PIN may then be asked for again."""
         self.post(lambda _: self._on(modem, Link.restart))
 
+    def stored(self, modem: str, token: int) -> None:
+        """What a fact with this token told is on record: delete it from the modem's store."""
+        self.post(lambda _: self._on(modem, Link.stored, token))
+
+    def ussd(self, modem: str, request: int, code: str) -> None:
+        """Ask the network something by USSD (`*100#`); exactly one `UssdEnded` answers it."""
+        self.post(lambda _: self._ussd(modem, request, code))
+
     def poll(self) -> None:
         """Ask every idle modem for registration, operator and signal, spread over some seconds."""
         self.post(self._poll)
@@ -114,6 +132,12 @@ class Radio:
         elif not self._awake:
             self._awake = True
             os.eventfd_write(self._wake, 1)
+
+    def _ussd(self, modem: str, request: int, code: str) -> None:
+        if modem in self._roster.named:
+            self._on(modem, Link.ussd, request, code)
+        else:
+            self._sink(UssdEnded(modem, "", request, UssdEnd.REFUSED, f"there is no modem {modem}"))
 
     # -- the loop ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simcourier.modem.timings import Timings
@@ -35,6 +36,12 @@ class RadioSettings:
     """Bounds and paces of the radio thread; seconds where the name has no unit."""
 
     timings: Timings = field(default_factory=Timings)
+    pins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """PINs by the ICCID of their card; a card that is not in here gets its port's `pin`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What sticks were called before, by IMEI."""
+    roaming: bool = True
+    """Whether a SIM may send while it roams; where not, its modem is `barred`."""
     trace_lines: int = 200
     """Lines kept in each modem's trace."""
     look_every: float = 0.5

@@ -61,6 +61,11 @@ messages = Table(
     Column("sandbox", Boolean, nullable=False, server_default=text("0")),
     # Set when the number is reduced to a mask: by it the messages to a number are still found.
     Column("number_key", String(32)),
+    # When a message that was sent and not reported goes out once more, through a SIM of another operator; its text is
+    # kept until then.
+    Column("second_at_ms", BigInteger),
+    # It did: never a third time.
+    Column("seconded", Boolean, nullable=False, server_default=text("0")),
     CheckConstraint(f"status IN ({_statuses})", name="status"),
 )
 _queued = text("status = 'queued'")
@@ -107,6 +112,10 @@ Index(
     messages.c.n,
     sqlite_where=_referred_to,
     postgresql_where=_referred_to,
+)
+_awaits_second = text("second_at_ms IS NOT NULL")
+Index(
+    "messages_second", messages.c.second_at_ms, sqlite_where=_awaits_second, postgresql_where=_awaits_second
 )
 RARE_STATUSES = (
     Status.UNDELIVERED,
