@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import RequestError
@@ -146,9 +146,12 @@ def _key(row: Row[Any]) -> Key:
     )
 
 
+_BY_ID = select(keys).where(keys.c.id == bindparam("b_id"))
+
+
 def find_key(connection: Connection, key_id: str) -> Key | None:
     """The key with this id, live or not."""
-    row = connection.execute(select(keys).where(keys.c.id == key_id)).first()
+    row = connection.execute(_BY_ID, {"b_id": key_id}).first()
     return None if row is None else _key(row)
 
 

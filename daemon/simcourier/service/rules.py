@@ -63,11 +63,16 @@ class Rules:
     """The bounds. Changed in the writer's thread only; other threads read what was true a moment ago."""
 
     def __init__(self, config: Limits) -> None:
-        self._config = config
         self._quotas = {Kind.CODE: config.verifications, Kind.TEXT: config.messages}
+        self._defaults = {
+            (kind, scope, window_s): int(getattr(config if scope is Scope.BOX else quota, setting))
+            for kind, quota in self._quotas.items()
+            for scope, windows in WINDOWS.items()
+            for window_s, setting in windows.items()
+        }
         self._loaded_at_ms: int | None = None
-        self._ruled: frozenset[tuple[str, str]] = frozenset()
-        self.book = Book()
+        self._counted: frozenset[tuple[Kind, Scope]] = frozenset()
+        self.replace(Book())
 
     def stale(self) -> None:
         """Rules or blocks were changed: read them anew at the next look."""
@@ -75,7 +80,9 @@ class Rules:
 
     def replace(self, book: Book) -> None:
         """Rules or blocks were changed to these; in the writer's thread, behind the commit."""
-        self._ruled = frozenset((kind, scope) for kind, scope, _, _ in book.rules)
+        bounded = {(kind, scope) for (kind, scope, _), bound in self._defaults.items() if bound}
+        ruled = {(Kind(kind), Scope(scope)) for kind, scope, _, _ in book.rules if kind}
+        self._counted = frozenset(bounded | ruled)
         self.book = book
 
     def refresh(self, connection: Connection, now_ms: int) -> Book:
@@ -94,8 +101,7 @@ class Rules:
 
     def default(self, kind: Kind, scope: Scope, window_s: int) -> int:
         """What the configuration says."""
-        source = self._config if scope is Scope.BOX else self._quotas[kind]
-        return int(getattr(source, WINDOWS[scope][window_s]))
+        return self._defaults[kind, scope, window_s]
 
     def waits(self, kind: Kind, place: Key, usage: Usage, now_ms: int) -> Iterator[Wait]:
         """How long each window that is kept on disk lets nothing more through."""
@@ -109,8 +115,7 @@ class Rules:
 
     def counts(self, kind: Kind, scope: Scope) -> bool:
         """Does anything bound this scope, so that its counts are wanted?"""
-        ruled = (kind.value, scope.value) in self._ruled
-        return ruled or any(self.default(kind, scope, window_s) for window_s in WINDOWS[scope])
+        return (kind, scope) in self._counted
 
     def block(self, place: Key, now_ms: int) -> Block | None:
         """The block that holds there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, lru_cache
 
 import phonenumbers
 from phonenumbers import (
@@ -98,6 +99,8 @@ _FICTIONAL = {"+1555": "US", "+447700900": "GB", "+441632960": "GB"}
 # Where a card's issuer is not named by its country's telephone code (ITU-T list of issuer identifier numbers).
 _ISSUERS = {"01": "US", "302": "CA", "997": "KZ"}
 _UNKNOWN = "ZZ"
+_MOST_EXAMINED = 20_000
+"""Numbers that the tables need not be asked about again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +120,16 @@ def locate(number: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> L
     _check_country_code(number, pointer)
     if number.startswith(allowed.denied):
         raise _not_allowed("An admin of this box has ruled out numbers that begin so.", pointer)
-    parsed = _parse(number, pointer)
-    regions = _regions(number, parsed)
-    number_type = _type(parsed, regions[0])
+    found = _examine(number)
+    if found.fault:
+        raise _invalid(found.fault, pointer)
+    regions, number_type = found.regions, found.number_type
     if number_type in _COSTLY:
         raise _not_allowed(f"This is {_COSTLY[number_type]}, which this box never sends to.", pointer)
     if not number.startswith(allowed.prefixes):
         _check_regions(regions, allowed, kind, pointer)
         if kind is Kind.CODE:
-            _check_phone(number_type, parsed, regions, pointer)
+            _check_phone(found, pointer)
     return Located(regions[0], _TYPES.get(number_type, "unknown"))
 
 
@@ -133,9 +137,10 @@ def describe(number: str) -> Located:
     """Where a number lies and of what kind it is, whether anybody may send to it or not. Raises `invalid-number`."""
     if number[1:4] in _NO_COUNTRY:
         return Located("001", "international")
-    parsed = _parse(number, "/to")
-    region = _regions(number, parsed)[0]
-    return Located(region, _TYPES.get(_type(parsed, region), "unknown"))
+    found = _examine(number)
+    if found.fault:
+        raise _invalid(found.fault, "/to")
+    return Located(found.regions[0], _TYPES.get(found.number_type, "unknown"))
 
 
 def check_short_code(digits: str, kind: Kind, allowed: Allowed, pointer: str = "/to") -> None:
@@ -168,16 +173,30 @@ def _check_country_code(number: str, pointer: str) -> None:
         raise _not_allowed(f"This is {what}, which this box never sends to.", pointer)
 
 
-def _parse(number: str, pointer: str) -> PhoneNumber:
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What the tables say of a number, whatever an admin allows; `fault` says why it can't be anybody's."""
+
+    fault: str = ""
+    regions: tuple[str, ...] = ()
+    number_type: int = PhoneNumberType.UNKNOWN
+    may_be_mobile: bool = False
+
+
+# People sign in again and again, and asking the tables is the most of what accepting a message costs.
+@lru_cache(maxsize=_MOST_EXAMINED)
+def _examine(number: str) -> _Examined:
     try:
         parsed = phonenumbers.parse(number, None)
     except NumberParseException:
-        raise _invalid("There is no country with this code.", pointer) from None
+        return _Examined("There is no country with this code.")
     possible = phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE
     # What is judged must be what is dialled: the parser drops national prefixes, such as a zero after +44.
     if not possible or phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != number:
-        raise _invalid("No number of this country has this many digits.", pointer)
-    return parsed
+        return _Examined("No number of this country has this many digits.")
+    regions = _regions(number, parsed)
+    mobile = any(_may_be_mobile(parsed, region) for region in regions)
+    return _Examined("", regions, _type(parsed, regions[0]), mobile)
 
 
 def _regions(number: str, parsed: PhoneNumber) -> tuple[str, ...]:
@@ -222,18 +241,24 @@ def _type_beside(parsed: PhoneNumber, region: str) -> int:
     Fraud prefers numbers that nobody was assigned, next to those that pay.
     """
     beginning = phonenumbers.national_significant_number(parsed)[:3]
+    return _costly_beginnings(region).get(beginning, int(PhoneNumberType.UNKNOWN))
+
+
+@cache
+def _costly_beginnings(region: str) -> dict[str, int]:
+    """How the examples of costly types in a region begin; the first type of a beginning counts."""
+    found: dict[str, int] = {}
     for number_type in _COSTLY:
         example = phonenumbers.example_number_for_type(region, number_type)
-        if example is not None and phonenumbers.national_significant_number(example)[:3] == beginning:
-            return int(number_type)
-    return int(PhoneNumberType.UNKNOWN)
+        if example is not None:
+            found.setdefault(phonenumbers.national_significant_number(example)[:3], int(number_type))
+    return found
 
 
-def _check_phone(number_type: int, parsed: PhoneNumber, regions: tuple[str, ...], pointer: str) -> None:
-    if number_type in _NO_PHONE:
-        raise _invalid(f"This is {_NO_PHONE[number_type]}; a code goes to a mobile phone.", pointer)
-    unknown = number_type == PhoneNumberType.UNKNOWN
-    if unknown and not any(_may_be_mobile(parsed, region) for region in regions):
+def _check_phone(found: _Examined, pointer: str) -> None:
+    if found.number_type in _NO_PHONE:
+        raise _invalid(f"This is {_NO_PHONE[found.number_type]}; a code goes to a mobile phone.", pointer)
+    if found.number_type == PhoneNumberType.UNKNOWN and not found.may_be_mobile:
         raise _not_allowed(
             "No mobile phone of this country is known to have such a number; an admin can allow its prefix.",
             pointer,
