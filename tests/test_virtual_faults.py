@@ -309,6 +309,14 @@ def test_noise_may_fall_into_the_middle_of_an_answer() -> None:
     assert answers == {("^RSSI: 19", "+CSQ: 20,99", "OK"), ("+CSQ: 20,99", "^RSSI: 19", "OK")}
 
 
+def test_noise_may_fall_between_a_report_and_its_pdu() -> None:
+    desk = Desk('noise = { in_report = 1, lines = ["^RSSI: 19"] }')
+    desk.quiet("AT+CNMI=2,1,0,1,0")
+    said = lines(desk.send())
+    assert said[2:4] == ["+CDS: 25", "^RSSI: 19"]
+    assert said[4].startswith("07915155109099F906")
+
+
 def test_noise_keeps_out_of_an_open_prompt_unless_it_may_come_in() -> None:
     for allowed in (False, True):
         desk = Desk(f'urc_in_prompt = {str(allowed).lower()}\nnoise = {{ rate = 5, lines = ["^RSSI: 19"] }}')

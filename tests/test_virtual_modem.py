@@ -12,7 +12,8 @@ from virtual_desk import PHONE, Desk, lines, submit_pdu
 
 from simcourier.virtual.commands_27005 import ALL_COMMANDS
 from simcourier.virtual.line import TYPED_LIMIT
-from simcourier.virtual.profile import PROFILES, STANDARD
+from simcourier.virtual.profile import STANDARD, BootLine
+from simcourier.virtual.profiles import PROFILES
 
 FINALS = {"OK", "ERROR", "NO CARRIER", "0", "4"}
 
@@ -323,7 +324,7 @@ def test_a_profile_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
         prompt=">",
         cnmi=((2,), (0, 1), (0, 2), (0, 2), (0, 1)),
         first_index=0,
-        boot_lines=("RDY", "+CPIN: READY"),
+        boot_lines=(BootLine(0.0, "RDY"), BootLine(0.0, "+CPIN: {cpin}")),
         unknown=frozenset({"+CMMS"}),
     )
     monkeypatch.setitem(PROFILES, "odd", odd)

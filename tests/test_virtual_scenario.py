@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from simcourier.virtual import scenario
+from simcourier.virtual.occasions import sample
+from simcourier.virtual.profiles import PROFILES
 from simcourier.virtual.scenario import Scenario, ScenarioError
-from simcourier.virtual.settings import Settings, sample
+from simcourier.virtual.settings import Settings
 
 SHIPPED = sorted(scenario.DIRECTORY.glob("*.toml"))
 
@@ -37,13 +39,53 @@ def test_the_reference_mentions_every_key() -> None:
 
 def test_the_reference_shows_the_defaults() -> None:
     settings, _ = scenario.load(scenario.DIRECTORY / "reference.toml").timeline(0, "modem-000").at(0.0)
-    switched_off = {"error", "hang", "no_prompt", "unplug", "noise", "ussd", "answers", "prompt_form"}
+    faults = {"error", "hang", "no_prompt", "late_prompt", "unplug", "reboot", "noise", "flood", "inbound"}
+    switched_off = faults | {"ussd", "answers", "prompt_form", "routes"}
     for field in msgspec.structs.fields(Settings):
         if field.name not in switched_off:
             assert getattr(settings, field.name) == getattr(Settings(), field.name), field.name
-    for fault in (settings.error, settings.hang, settings.no_prompt, settings.unplug, settings.noise):
-        assert fault is not None
-        assert fault.rate == 0
+    for name in faults:
+        assert getattr(settings, name).rate == 0, name
+    usual = Settings()
+    for name, value in msgspec.structs.asdict(settings.route_to("+447700900123")).items():
+        assert value in (None, getattr(usual, name)), name
+
+
+def test_the_reference_names_every_make_of_modem() -> None:
+    text = (scenario.DIRECTORY / "reference.toml").read_text("utf-8")
+    comment = " ".join(line.strip("# ") for line in text.partition("-- the modem --")[2].splitlines()[:6])
+    words = {word.strip(",:") for word in comment.split()}
+    assert set(PROFILES) <= words
+
+
+def test_a_hub_names_modems_that_die_and_return_together() -> None:
+    plan = scenario.parse(
+        '[hubs]\nleft = "0-1"\nright = ["modem-002", 3]\n'
+        '[[rule]]\nmodems = "left"\nfrom = 5\nuntil = 9\nunplugged = true\n'
+        '[[rule]]\nmodems = ["right", 4]\nsignal = 3'
+    )
+    lines = [plan.timeline(index, f"modem-{index:03d}") for index in range(6)]
+    assert [line.at(6.0)[0].unplugged for line in lines] == [True, True, False, False, False, False]
+    assert [line.at(6.0)[0].signal for line in lines] == [20, 20, 3, 3, 3, 20]
+    assert not any(line.at(9.0)[0].unplugged for line in lines)
+
+
+def test_a_make_may_be_chosen_for_all_whom_the_scenario_gives_none() -> None:
+    plan = scenario.parse('[[rule]]\nmodems = 1\nprofile = "zte"').played_by("huawei")
+    assert [plan.timeline(index, "").at(0.0)[0].profile for index in range(3)] == ["huawei", "zte", "huawei"]
+    with pytest.raises(ScenarioError, match="no profile acme"):
+        plan.played_by("acme")
+
+
+def test_a_route_is_the_one_with_the_longest_prefix() -> None:
+    settings, _ = (
+        scenario.parse('routes = { "+44" = { reports = false }, "+4477" = { lost_rate = 1 } }')
+        .timeline(0, "")
+        .at(0.0)
+    )
+    assert settings.route_to("+447700900123").lost_rate == 1
+    assert settings.route_to("+442079460123").reports is False
+    assert settings.route_to("+15550100").reports is None
 
 
 def test_without_rules_a_modem_is_good_for_ever() -> None:
@@ -100,8 +142,24 @@ def test_an_edge_reached_by_adding_floats_is_the_edge() -> None:
     [
         (
             "submit_dela = 1",
-            "unknown key submit_dela (did you mean submit_delay?); allowed are answers, boot_delay",
+            "bad.toml: unknown key submit_dela (did you mean submit_delay?)",
         ),
+        (
+            "xyzzy = 1",
+            "unknown key xyzzy; allowed are answers, balance",
+        ),
+        (
+            'routes = { "+44" = { lost = 1 } }',
+            "routes +44: unknown key lost (did you mean lost_rate?); allowed are delivery_delay, lost_rate",
+        ),
+        ('network = "x"', "network must be five or six digits"),
+        ('imei = "1"', "imei must be fifteen digits"),
+        ('port = "../x"', "port must be a plain name"),
+        ("baud = 7", "baud must be one of 1200"),
+        ('routes = { "+44" = { report_delay = -1 } }', "routes +44: report_delay must be seconds"),
+        ("hubs = 3", "hubs are written [hubs]"),
+        ('[hubs]\nall = "0-3"', "hub all: a hub has a name of its own"),
+        ('[hubs]\nleft = "all"', "hub left: a hub has a name of its own"),
         (
             "hang = { fro = 1 }",
             "hang: unknown key fro (did you mean for?); allowed are answer, every, for, network",
@@ -118,11 +176,11 @@ def test_an_edge_reached_by_adding_floats_is_the_edge() -> None:
         ('unplug = { phase = "noon" }', "$.unplug.phase"),
         ('pin = "12"', "pin must be four to eight digits"),
         ('line_end = "x"', "line_end may hold only"),
-        ('profile = "nokia"', "no profile nokia; there is standard"),
+        ('profile = "acme"', "no profile acme; there is brovi, cinterion"),
         ('seed = "a"', "seed must be a whole number"),
         ("[rule]\ndeaf = true", "double brackets"),
         ("[[rule]]\nmodems = 1", "says nothing but which modems and when"),
-        ("[[rule]]\nmodems = 1.5\ndeaf = true", 'modems takes an index, a name, "2-5"'),
+        ("[[rule]]\nmodems = 1.5\ndeaf = true", 'modems takes an index, a name, "2-5", a hub'),
         ("[[rule]]\nfrom = 5\nuntil = 5\ndeaf = true", "until must be later than from"),
         ("[[rule]]\nfrom = -1\ndeaf = true", "from must be seconds"),
         ("[[rule]]\nfrom = 0\nuntil = 9\nrepeat = 4\ndeaf = true", "repeat must be at least as long"),

@@ -20,11 +20,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from click.testing import CliRunner
 from virtual_desk import PHONE, submit_pdu
 
+from simcourier.cli.virtual import virtual
 from simcourier.virtual import host, scenario
 from simcourier.virtual.control_socket import ask
 from simcourier.virtual.host import VirtualHost
+from simcourier.virtual.profiles import PROFILES
 
 pytestmark = pytest.mark.live
 PATIENCE_S = 10.0
@@ -151,6 +154,70 @@ def _is_hung_up(fd: int) -> bool:
         return os.read(fd, 1) == b""
     except OSError:
         return True
+
+
+def test_a_port_comes_back_under_another_name(three: VirtualHost) -> None:
+    old, new = three.ports[1], three.directory / "modem-100"
+    with Client(old) as client:
+        client.ask("ATE0")
+        assert ask(three.directory, do="replug", modem=1, port="modem-100")["ok"]
+        eventually(lambda: _is_hung_up(client.fd), "the hang-up")
+    assert not old.is_symlink()
+    with Client(new) as client:
+        assert b"00101700000001" in client.ask("ATE0+CGSN")
+        client.send()
+
+
+def test_a_scenario_brings_a_port_back_under_another_name(tmp_path: Path) -> None:
+    plan = scenario.parse(
+        '[[rule]]\nfrom = 0.2\nuntil = 0.4\nunplugged = true\n[[rule]]\nfrom = 0.4\nport = "ttyNEW"'
+    )
+    with VirtualHost(1, tmp_path, plan):
+        eventually((tmp_path / "ttyNEW").exists, "the port under its new name")
+        assert not (tmp_path / "modem-000").is_symlink()
+        with Client(tmp_path / "ttyNEW") as client:
+            client.ask("AT")
+
+
+def test_a_hub_dies_and_returns_with_all_its_modems(tmp_path: Path) -> None:
+    with VirtualHost(4, tmp_path, scenario.parse('[hubs]\nleft = "0-2"')) as running:
+        ask(tmp_path, do="unplug", modem="left", for_s=0.3)
+        assert [port.exists() for port in running.ports] == [False, False, False, True]
+        eventually(lambda: all(port.exists() for port in running.ports), "the ports' return")
+
+
+def test_a_modem_understands_only_the_speed_that_the_program_has_set(tmp_path: Path) -> None:
+    with (
+        VirtualHost(1, tmp_path, scenario.parse("baud = 9600")) as running,
+        Client(running.ports[0]) as client,
+    ):
+        _set_speed(client.fd, termios.B115200)
+        client.type(b"AT\r")
+        eventually(lambda: _unread(client.fd) > 0, "rubbish")
+        rubbish = os.read(client.fd, 4096)
+        assert min(rubbish) >= 128
+        _set_speed(client.fd, termios.B9600)
+        client.ask("AT")
+
+
+def _set_speed(fd: int, speed: int) -> None:
+    attributes = termios.tcgetattr(fd)
+    attributes[4] = attributes[5] = speed
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
+def test_a_flood_leaves_the_others_alone_and_ends(tmp_path: Path) -> None:
+    with (
+        VirtualHost(2, tmp_path) as running,
+        Client(running.ports[0]) as flooded,
+        Client(running.ports[1]) as other,
+    ):
+        ask(tmp_path, do="set", modem=0, values={"flood": {"rate": 3000, "lines": ["^RSSI: 19"]}}, for_s=1)
+        for _ in range(1500):
+            flooded.until(b"^RSSI: 19\r\n")
+        other.send()
+        eventually(lambda: ask(tmp_path, do="modems", modem=0)["ok"], "the control line")
+        flooded.ask("AT")
 
 
 def test_a_report_waits_for_the_port_that_is_away(three: VirtualHost) -> None:
@@ -314,4 +381,19 @@ def test_a_wrong_scenario_is_told_before_anything_is_made(tmp_path: Path) -> Non
     plan.write_text("submit_dela = 1\n", "utf-8")
     with pytest.raises(scenario.ScenarioError, match=r"plan\.toml: unknown key submit_dela"):
         host.run_virtual(1, tmp_path / "v", plan)
+    with pytest.raises(scenario.ScenarioError, match="profile: no profile acme; there is brovi"):
+        host.run_virtual(1, tmp_path / "v", None, "acme")
     assert not (tmp_path / "v").exists()
+
+
+def test_the_makes_that_the_help_names_exist() -> None:
+    said = CliRunner().invoke(virtual, ["--help"]).output
+    named = " ".join(said.partition("names none:")[2].partition("...")[0].split()).rstrip(", ")
+    assert len(named.split(", ")) > 10
+    assert set(named.split(", ")) <= set(PROFILES)
+
+
+def test_the_makes_of_all_modems_may_be_chosen(tmp_path: Path) -> None:
+    plan = host.choose(None, "quectel")
+    with VirtualHost(1, tmp_path, plan) as running, Client(running.ports[0]) as client:
+        assert b"Quectel" in client.ask("AT+CGMI")

@@ -8,7 +8,6 @@ from typing import assert_never
 
 from simcourier.virtual.equipment import Equipment
 from simcourier.virtual.errors import CmeError, PlainError
-from simcourier.virtual.sim import imei
 from simcourier.virtual.syntax import Command, Form
 
 
@@ -74,13 +73,12 @@ def constant(read: str) -> Handler:
         if command.form is not Form.EXECUTE:
             raise PlainError
         profile = equipment.profile
-        return [
-            read.format(
-                manufacturer=profile.manufacturer,
-                model=profile.model,
-                revision=profile.revision,
-                imei=imei(equipment.index),
-            )
-        ]
+        text = read.format(
+            manufacturer=profile.manufacturer,
+            model=profile.model,
+            revision=profile.revision,
+            imei=equipment.imei,
+        )
+        return text.split("\n")
 
     return handler

@@ -10,7 +10,7 @@ from simcourier.virtual.commands import Answer, Handler, Prompt, changed
 from simcourier.virtual.commands_27007 import MOBILE
 from simcourier.virtual.commands_v250 import V250
 from simcourier.virtual.equipment import Equipment
-from simcourier.virtual.errors import CmeError, CmsError, PlainError
+from simcourier.virtual.errors import CmeError, CmsError, PlainError, from_scenario
 from simcourier.virtual.fields import PduError, encode_address
 from simcourier.virtual.sim import Stored
 from simcourier.virtual.syntax import Command, Form
@@ -38,6 +38,7 @@ def _csca(equipment: Equipment, command: Command, now: float) -> Answer:
         case Form.READ:
             number = equipment.sim.smsc
             kind = 145 if number.startswith("+") else 129
+            equipment.is_smsc_lost = False
             return [f'+CSCA: "{equipment.spell(number)}",{kind}']
         case Form.EXECUTE:
             raise PlainError
@@ -71,13 +72,16 @@ def _cmgf(equipment: Equipment, command: Command, now: float) -> Answer:
 def _csms(equipment: Equipment, command: Command, now: float) -> Answer:
     match command.form:
         case Form.TEST:
-            return ["+CSMS: (0,1)"]
+            return [f"+CSMS: {_list(equipment.profile.csms)}"]
         case Form.READ:
             return [f"+CSMS: {equipment.csms},1,1,1"]
         case Form.EXECUTE:
             raise PlainError
         case Form.SET:
-            (equipment.csms,) = changed(command, [0], ((0, 1),))
+            allowed = equipment.profile.csms
+            if command.args == "1" and 1 not in allowed:
+                raise CmsError(302)
+            (equipment.csms,) = changed(command, [0], (allowed,))
             equipment.awaits_cnma = False
             return ["+CSMS: 1,1,1"]
         case never:
@@ -94,6 +98,8 @@ def _csmp(equipment: Equipment, command: Command, now: float) -> Answer:
             raise PlainError
         case Form.SET:
             equipment.csmp = changed(command, equipment.csmp, (range(256),) * 4)
+            if equipment.profile.csmp_clears_smsc:
+                equipment.sim.smsc = ""
             return []
         case never:
             assert_never(never)
@@ -101,43 +107,63 @@ def _csmp(equipment: Equipment, command: Command, now: float) -> Answer:
 
 def _cnmi(equipment: Equipment, command: Command, now: float) -> Answer:
     equipment.need_sim(now, is_sms=True)
-    allowed = equipment.profile.cnmi
+    profile = equipment.profile
     match command.form:
         case Form.TEST:
-            return ["+CNMI: " + ",".join(_list(values) for values in allowed)]
+            return ["+CNMI: " + (profile.cnmi_listed or ",".join(_list(values) for values in profile.cnmi))]
         case Form.READ:
             return [f"+CNMI: {','.join(map(str, equipment.cnmi))}"]
         case Form.EXECUTE:
             raise PlainError
         case Form.SET:
+            if not command.args and profile.cnmi_empty_resets:
+                equipment.cnmi = list(profile.cnmi_default)
+                return []
             try:
-                equipment.cnmi = changed(command, equipment.cnmi, allowed)
+                wanted = changed(command, equipment.cnmi, profile.cnmi)
             except CmeError:
-                raise CmsError(303) from None
+                raise from_scenario(profile.cnmi_error) from None
+            _check_notices(equipment, wanted)
+            equipment.cnmi = wanted
             return []
         case never:
             assert_never(never)
 
 
+def _check_notices(equipment: Equipment, wanted: list[int]) -> None:
+    """Refuse what the make lists and does not do."""
+    profile = equipment.profile
+    is_direct = wanted[1] >= 2 or wanted[3] == 1
+    if not profile.cnmi_refused.isdisjoint(enumerate(wanted)):
+        raise from_scenario(profile.cnmi_error)
+    if profile.direct_needs_csms and is_direct and not equipment.csms:
+        raise from_scenario(profile.cnmi_error)
+
+
 def _cpms(equipment: Equipment, command: Command, now: float) -> Answer:
     equipment.need_sim(now, is_sms=True)
     sim, stores = equipment.sim, equipment.profile.stores
+    memories = equipment.memories[: len(stores)]
     match command.form:
         case Form.TEST:
+            if equipment.profile.cpms_listed:
+                return [f"+CPMS: {equipment.profile.cpms_listed}"]
             named = ["(" + ",".join(f'"{store}"' for store in choice) + ")" for choice in stores]
             return ["+CPMS: " + ",".join(named)]
         case Form.READ:
-            used = [f'"{name}",{len(sim.stores[name])},{sim.storage_size}' for name in equipment.memories]
+            used = [f'"{name}",{len(sim.stores[name])},{sim.storage_size}' for name in memories]
             return ["+CPMS: " + ",".join(used)]
         case Form.EXECUTE:
             raise PlainError
         case Form.SET:
             wanted = command.fields()
-            if len(wanted) > 3 or any(name and name not in stores[at] for at, name in enumerate(wanted)):
+            if len(wanted) not in equipment.profile.cpms_arguments:
+                raise PlainError
+            if any(name and name not in stores[at] for at, name in enumerate(wanted)):
                 raise CmsError(302)
             for place, name in enumerate(wanted):
-                equipment.memories[place] = name or equipment.memories[place]
-            counts = [f"{len(sim.stores[name])},{sim.storage_size}" for name in equipment.memories]
+                equipment.memories[place] = memories[place] = name or equipment.memories[place]
+            counts = [f"{len(sim.stores[name])},{sim.storage_size}" for name in memories]
             return ["+CPMS: " + ",".join(counts)]
         case never:
             assert_never(never)
@@ -169,6 +195,8 @@ def _cmgr(equipment: Equipment, command: Command, now: float) -> Answer:
         return []
     stored = equipment.read_store().get(_index(command.args))
     if stored is None:
+        if equipment.profile.reads_nothing:
+            return []
         raise CmsError(321)
     lines = _listing(equipment, "+CMGR: ", stored)
     stored.is_read = True
@@ -199,12 +227,18 @@ def _cmgl(equipment: Equipment, command: Command, now: float) -> Answer:
     wanted = statuses.get(command.fields()[0] or next(iter(statuses)))
     if wanted is None:
         raise CmsError(305 if equipment.cmgf else 304)
-    lines = []
+    lines: list[str] = []
+    if _hides_reports(equipment):
+        return lines
     for index, stored in sorted(equipment.read_store().items()):
         if stored.is_read in wanted:
             lines += _listing(equipment, f"+CMGL: {index},", stored)
             stored.is_read = True
     return lines
+
+
+def _hides_reports(equipment: Equipment) -> bool:
+    return equipment.profile.reports_unlisted and equipment.memories[0] == "SR"
 
 
 def _cmgd(equipment: Equipment, command: Command, now: float) -> Answer:
@@ -220,6 +254,8 @@ def _cmgd(equipment: Equipment, command: Command, now: float) -> Answer:
             if _index(index) >= equipment.profile.first_index + equipment.sim.storage_size:
                 raise CmsError(321)
             store.pop(_index(index), None)
+        case _ if _hides_reports(equipment):
+            raise CmsError(500)
         case ["1" | "2" | "3"]:
             for place in [place for place, stored in store.items() if stored.is_read]:
                 del store[place]
@@ -235,6 +271,8 @@ def _cnma(equipment: Equipment, command: Command, now: float) -> Answer:
         return [] if equipment.cmgf else ["+CNMA: (0-2)"]
     if not equipment.awaits_cnma or command.fields() not in ([""], ["0"], ["1"], ["2"]):
         raise CmsError(340 if not equipment.awaits_cnma else 304)
+    if equipment.profile.cnma == "broken":
+        raise CmsError(340)
     equipment.awaits_cnma = False
     return []
 

@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from simcourier.virtual import ussd
 from simcourier.virtual.commands import Answer, Handler, Parameter, changed, constant
-from simcourier.virtual.equipment import Equipment, SimState
+from simcourier.virtual.equipment import DENIED, Equipment, SimState
 from simcourier.virtual.errors import CmeError, PlainError
 from simcourier.virtual.syntax import Command, Form
 
-PLMN = "00101"
 LOCATION_AREA, CELL, LTE = "4CA1", "01DE445", 7
-CHARACTER_SETS = ("GSM", "IRA", "UCS2")
+_CAUSES = {
+    2: "IMSI unknown in HLR",
+    3: "Illegal MS",
+    5: "IMEI not accepted",
+    6: "Illegal ME",
+    7: "GPRS services not allowed",
+    8: "GPRS and non-GPRS services not allowed",
+    11: "PLMN not allowed",
+    12: "Location area not allowed",
+    13: "Roaming not allowed in this location area",
+    14: "GPRS services not allowed in this PLMN",
+    15: "No suitable cells in location area",
+    17: "Network failure",
+    22: "Congestion",
+}
 
 
 def _cimi(equipment: Equipment, command: Command, now: float) -> Answer:
@@ -35,6 +49,8 @@ def _cnum(equipment: Equipment, command: Command, now: float) -> Answer:
     if command.form is Form.TEST:
         return []
     equipment.need_sim(now)
+    if equipment.profile.cnum == "none" or not equipment.settings.number_on_sim:
+        return []
     return [f'+CNUM: "","{equipment.spell(equipment.sim.number)}",145']
 
 
@@ -114,14 +130,14 @@ def _creg(equipment: Equipment, command: Command, now: float) -> Answer:
     name = command.name
     match command.form:
         case Form.TEST:
-            return [f"{name}: (0-2)"]
+            return [f"{name}: (0-{equipment.profile.creg_modes[-1]})"]
         case Form.READ:
             mode, stat = equipment.creg[name], equipment.registration(now)
-            return [f"{name}: {mode},{stat}{_place(mode, stat)}"]
+            return [f"{name}: {mode},{stat}{_place(equipment, mode, stat)}"]
         case Form.EXECUTE:
             raise PlainError
         case Form.SET:
-            (equipment.creg[name],) = changed(command, [0], ((0, 1, 2),))
+            (equipment.creg[name],) = changed(command, [0], (equipment.profile.creg_modes,))
             return []
         case never:
             assert_never(never)
@@ -129,11 +145,34 @@ def _creg(equipment: Equipment, command: Command, now: float) -> Answer:
 
 def registration_urcs(equipment: Equipment, stat: int) -> list[str]:
     """Return the lines that tell a new <stat>, by what +CREG and its fellows asked for."""
-    return [f"{name}: {stat}{_place(mode, stat)}" for name, mode in equipment.creg.items() if mode]
+    return [f"{name}: {stat}{_place(equipment, mode, stat)}" for name, mode in equipment.creg.items() if mode]
 
 
-def _place(mode: int, stat: int) -> str:
-    return f',"{LOCATION_AREA}","{CELL}",{LTE}' if mode == 2 and stat in (1, 5) else ""
+def _place(equipment: Equipment, mode: int, stat: int) -> str:
+    """Return where it is registered, or (mode 3) what the network has said when it refused (cause type 0: 24.008)."""
+    cause = equipment.settings.reject_cause
+    if mode == 3 and stat == DENIED and cause is not None:
+        return f",,,,0,{cause}"
+    if mode < 2 or stat not in (1, 5):
+        return ""
+    match equipment.profile.creg_form:
+        case "standard":
+            return f',"{LOCATION_AREA}","{CELL}",{LTE}'
+        case "short":
+            return f',"{LOCATION_AREA}","{CELL}"'
+        case "bare":
+            return f",{LOCATION_AREA},{CELL}"
+        case never:
+            assert_never(never)
+
+
+def _ceer(equipment: Equipment, command: Command, now: float) -> Answer:
+    if command.form is not Form.EXECUTE:
+        return []
+    cause = equipment.settings.reject_cause
+    if cause is None or equipment.registration(now) != DENIED:
+        return [equipment.profile.ceer.format(words="No cause information available", cause=0)]
+    return [equipment.profile.ceer.format(words=_CAUSES.get(cause, f"Cause {cause}"), cause=cause)]
 
 
 def _cops(equipment: Equipment, command: Command, now: float) -> Answer:
@@ -141,11 +180,11 @@ def _cops(equipment: Equipment, command: Command, now: float) -> Answer:
     match command.form:
         case Form.TEST:
             equipment.need_sim(now)
-            return [f'+COPS: (2,"{name}","{name}","{PLMN}",{LTE}),,(0-4),(0,1,2)']
+            return [f'+COPS: (2,"{name}","{name}","{equipment.plmn}",{LTE}),,(0-4),(0,1,2)']
         case Form.READ:
             if not equipment.is_registered(now):
                 return ["+COPS: 0"]
-            shown = PLMN if equipment.cops_format == 2 else name
+            shown = equipment.plmn if equipment.cops_format == 2 else name
             return [f'+COPS: 0,{equipment.cops_format},"{shown}",{LTE}']
         case Form.EXECUTE:
             raise PlainError
@@ -169,13 +208,13 @@ def _csq(equipment: Equipment, command: Command, now: float) -> Answer:
 def _cscs(equipment: Equipment, command: Command, now: float) -> Answer:
     match command.form:
         case Form.TEST:
-            return ["+CSCS: (" + ",".join(f'"{name}"' for name in CHARACTER_SETS) + ")"]
+            return ["+CSCS: (" + ",".join(f'"{name}"' for name in equipment.profile.character_sets) + ")"]
         case Form.READ:
             return [f'+CSCS: "{equipment.cscs}"']
         case Form.EXECUTE:
             raise PlainError
         case Form.SET:
-            if command.fields()[0] not in CHARACTER_SETS:
+            if command.fields()[0] not in equipment.profile.character_sets:
                 raise CmeError(50)
             equipment.cscs = command.fields()[0]
             return []
@@ -193,14 +232,13 @@ def _cusd(equipment: Equipment, command: Command, now: float) -> Answer:
             raise PlainError
         case Form.SET:
             fields = command.fields()
+            if fields[0] == "2":
+                equipment.ussd_path = ""
             if len(fields) < 2:
                 return []
             if not equipment.is_registered(now):
                 raise CmeError(30)
-            reply = equipment.settings.ussd.get(equipment.unspell(fields[1]))
-            # <m> 4: operation not supported by the network (TS 27.007 section 7.15).
-            line = "+CUSD: 4" if reply is None else f'+CUSD: 0,"{equipment.spell(reply)}",15'
-            equipment.after.append(line)
+            ussd.request(equipment, fields[1])
             return []
         case never:
             assert_never(never)
@@ -244,4 +282,5 @@ MOBILE: dict[str, Handler] = {
     "+CSQ": _csq,
     "+CSCS": _cscs,
     "+CUSD": _cusd,
+    "+CEER": _ceer,
 }

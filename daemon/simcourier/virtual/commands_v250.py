@@ -5,7 +5,6 @@ from __future__ import annotations
 from simcourier.virtual.commands import Answer, Handler, constant
 from simcourier.virtual.equipment import Equipment
 from simcourier.virtual.errors import PlainError, VerbatimError
-from simcourier.virtual.sim import imei
 from simcourier.virtual.syntax import Command
 
 
@@ -33,6 +32,7 @@ def _switch(command: Command) -> bool:
 
 def _restore(equipment: Equipment, command: Command, now: float) -> Answer:
     equipment.restore_defaults()
+    equipment.is_smsc_lost = equipment.profile.smsc_lost_by_reset
     return []
 
 
@@ -47,11 +47,13 @@ def _no_calls(equipment: Equipment, command: Command, now: float) -> Answer:
 def _ati(equipment: Equipment, command: Command, now: float) -> Answer:
     profile = equipment.profile
     return [
-        f"Manufacturer: {profile.manufacturer}",
-        f"Model: {profile.model}",
-        f"Revision: {profile.revision}",
-        f"IMEI: {imei(equipment.index)}",
-        "+GCAP: +CGSM",
+        line.format(
+            manufacturer=profile.manufacturer,
+            model=profile.model,
+            revision=profile.revision,
+            imei=equipment.imei,
+        )
+        for line in profile.ati
     ]
 
 

@@ -8,13 +8,15 @@ from random import Random
 
 from simcourier.virtual import alphabet
 from simcourier.virtual.errors import CmeError, CmsError, FinalError
-from simcourier.virtual.profile import PROFILES, Profile
-from simcourier.virtual.settings import Settings, sample
-from simcourier.virtual.sim import PUK_TRIES, Incoming, Sim, Stored
+from simcourier.virtual.occasions import sample
+from simcourier.virtual.profile import Profile
+from simcourier.virtual.profiles import PROFILES
+from simcourier.virtual.settings import Settings
+from simcourier.virtual.sim import PUK_TRIES, Incoming, Receiver, Sim, Stored, imei
 
 # TS 27.007 section 7.2, <stat>.
 _STAT = {"none": 0, "home": 1, "searching": 2, "denied": 3, "roaming": 5}
-NOT_REGISTERED, SEARCHING = 0, 2
+NOT_REGISTERED, SEARCHING, DENIED = 0, 2, 3
 
 
 class SimState(StrEnum):
@@ -39,22 +41,26 @@ _SIM_ERRORS = {
 
 
 class Equipment:
-    """One modem's parameters; `after` collects lines to be said behind the final result code."""
+    """One modem's parameters; `after` collects lines for behind the final result code, and their delay in seconds.
 
-    def __init__(self, name: str, index: int, sim: Sim, settings: Settings, rng: Random) -> None:
-        self.name = name
-        self.index = index
+    `owner` is the modem itself: a card that another modem has taken is missing here.
+    """
+
+    def __init__(self, owner: Receiver, sim: Sim, settings: Settings, rng: Random) -> None:
+        self.index = owner.index
         self.sim = sim
-        self.settings = settings
+        self._owner = owner
+        self.use(settings)
         self.rng = rng
-        self.after: list[str] = []
+        self.after: list[tuple[float, str]] = []
         self.is_reset_wanted = False
         self.power_on(-math.inf)
 
-    @property
-    def profile(self) -> Profile:
-        """Which make this modem is."""
-        return PROFILES[self.settings.profile]
+    def use(self, settings: Settings) -> None:
+        """Follow new settings."""
+        self.settings = settings
+        self.profile: Profile = PROFILES[settings.profile]
+        self.imei = settings.imei or imei(self.index)
 
     def power_on(self, now: float) -> None:
         """Begin anew: every parameter at its default, the SIM locked if it has a PIN."""
@@ -63,8 +69,20 @@ class Equipment:
         self.cfun = 1
         self.awaits_cnma = False
         self.after.clear()
+        self.started_at = now
+        self.was_asked_for_pin = False
+        self.has_told_full = False
+        self.given_commands: set[str] = set()
         self.sim_ready_at = now + sample(self.settings.sim_ready_delay, self.rng)
         self.look_for_network(max(now, self.sim_ready_at))
+
+    def insert(self, sim: Sim, now: float) -> None:
+        """A card was put in, perhaps another one: it is locked again if it has a PIN, and the network is sought."""
+        self.sim = sim
+        self.is_unlocked = self.settings.pin is None
+        self.ussd_path = ""
+        self.sim_ready_at = now + sample(self.settings.sim_ready_delay, self.rng)
+        self.look_for_network(self.sim_ready_at)
 
     def restore_defaults(self) -> None:
         """ATZ and AT&F."""
@@ -76,11 +94,13 @@ class Equipment:
         self.csms = 0
         self.cscs = "GSM"
         self.cops_format = 0
-        self.cnmi = [0, 0, 0, 0, 0]
+        self.cnmi = list(self.profile.cnmi_default)
         self.csmp = [17, 167, 0, 0]
         self.memories = ["SM", "SM", "SM"]
         self.creg = {"+CREG": 0, "+CGREG": 0, "+CEREG": 0}
         self.parameters: dict[str, list[int]] = {}
+        self.ussd_path = ""
+        self.is_smsc_lost = False
 
     # -- SIM and network ------------------------------------------------------------------------------
 
@@ -90,7 +110,7 @@ class Equipment:
 
     def sim_state(self, now: float) -> SimState:
         """What the SIM waits for."""
-        if self.settings.sim == "missing":
+        if self.settings.sim == "missing" or self.sim.receiver is not self._owner:
             return SimState.MISSING
         if now < self.sim_ready_at:
             return SimState.BUSY
@@ -148,6 +168,8 @@ class Equipment:
         errors = _SIM_ERRORS.get(self.sim_state(now))
         if errors:
             return CmsError(errors[1])
+        if self.is_smsc_lost:
+            return CmsError(330)
         if self.settings.submit_needs_storage and not self.has_room():
             return CmsError(322)
         return None if self.is_registered(now) else CmsError(331)
@@ -165,6 +187,11 @@ class Equipment:
         if index is not None:
             self.sim.stores[name][index] = Stored(message)
         return index
+
+    @property
+    def plmn(self) -> str:
+        """Country and network of the operator that the modem is registered with."""
+        return self.settings.visited if self.settings.registration == "roaming" else self.sim.plmn
 
     def read_store(self) -> dict[int, Stored]:
         """Return the store that AT+CPMS chose for reading and deleting."""

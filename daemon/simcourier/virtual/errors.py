@@ -23,6 +23,7 @@ CME_WORDS = {
     32: "network not allowed - emergency calls only",
     50: "incorrect parameters",
     100: "unknown",
+    515: "please wait, init in progress",
 }
 
 CMS_WORDS = {
@@ -113,4 +114,4 @@ def from_scenario(code: str) -> FinalError:
     kind, _, number = code.partition(" ")
     if number.isdigit() and kind in ("CMS", "CME"):
         return CmsError(int(number)) if kind == "CMS" else CmeError(int(number))
-    return VerbatimError(code)
+    return PlainError() if code == "ERROR" else VerbatimError(code)

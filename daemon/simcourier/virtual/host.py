@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -96,7 +97,7 @@ class VirtualHost:
         self.network = Network(time.time() - now, self._on_text)
         for name, path in zip(self.names, self.ports, strict=True):
             self._seats.append(_Seat(self._make_modem(name, now), Port(path)))
-        self._control = Control([seat.modem for seat in self._seats], self.network)
+        self._control = Control([seat.modem for seat in self._seats], self.network, self._scenario.hubs)
         self._is_open = True
         for seat in self._seats:
             self._settle(seat)
@@ -120,7 +121,8 @@ class VirtualHost:
         """End `run`, from any thread or signal handler; waits for a thread that the host itself started."""
         self._is_stopping = True
         if self._wake >= 0:
-            os.eventfd_write(self._wake, 1)
+            with contextlib.suppress(OSError):  # it may have seen the flag by itself, and be gone by now
+                os.eventfd_write(self._wake, 1)
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -191,6 +193,8 @@ class VirtualHost:
                 data = os.read(seat.port.fd, READ_SIZE)
             except BlockingIOError:
                 return
+            if seat.modem.settings.baud:
+                seat.modem.speed = seat.port.speed
             seat.modem.receive(data, time.monotonic())
             self._settle(seat)
 
@@ -209,8 +213,14 @@ class VirtualHost:
     def _settle(self, seat: _Seat) -> None:
         """Carry out what a modem wants after it was touched: output, port in or out, and its next deadline."""
         modem, port = seat.modem, seat.port
+        if modem.settings.baud and port.is_open:
+            modem.speed = port.speed
         output = modem.take_output()
+        name = modem.settings.port or modem.name
         if modem.is_plugged is not port.is_open:
+            self._plug_or_unplug(seat, output)
+        elif port.path.name != name:
+            self._plug_or_unplug(seat, b"")
             self._plug_or_unplug(seat, output)
         elif output:
             port.write(output)
@@ -230,6 +240,7 @@ class VirtualHost:
             del self._by_fd[port.fd]
             port.close()
             return
+        port.path = self.directory / (seat.modem.settings.port or seat.modem.name)
         fd = port.open()
         self._by_fd[fd] = seat
         self._epoll.register(fd, select.EPOLLIN)
@@ -289,9 +300,20 @@ def _allow_descriptors(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
-def run_virtual(modems: int, directory: Path, scenario_path: Path | None = None) -> None:
-    """Run virtual modems in the foreground until SIGINT or SIGTERM, and say on stderr what there is."""
+def choose(scenario_path: Path | None, profile: str | None) -> Scenario:
+    """Read a scenario, or take good modems; `profile` is their make where it names none. Raises ScenarioError."""
     chosen = scenario.load(scenario_path) if scenario_path else Scenario()
+    return chosen.played_by(profile) if profile else chosen
+
+
+def run_virtual(
+    modems: int, directory: Path, scenario_path: Path | None = None, profile: str | None = None
+) -> None:
+    """Run virtual modems in the foreground until SIGINT or SIGTERM, and say on stderr what there is.
+
+    `profile` is their make where the scenario names none.
+    """
+    chosen = choose(scenario_path, profile)
     host = VirtualHost(modems, directory, chosen)
     host.open()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -18,10 +18,10 @@ def pdu(message: Incoming, smsc: str) -> tuple[int, str]:
     return len(tpdu), (encode_service_centre(smsc) + tpdu).hex().upper()
 
 
-def announced_pdu(message: Incoming, smsc: str) -> list[str]:
-    """Return `+CDS:` or `+CMT:` and the PDU on the next line."""
+def announced_pdu(message: Incoming, smsc: str, cds: str = "+CDS: ") -> list[str]:
+    """Return `+CDS:` (as the make writes it) or `+CMT:`, and the PDU on the next line."""
     length, line = pdu(message, smsc)
-    return [f"+CDS: {length}" if isinstance(message, StatusReport) else f"+CMT: ,{length}", line]
+    return [f"{cds}{length}" if isinstance(message, StatusReport) else f"+CMT: ,{length}", line]
 
 
 def announced_text(message: Incoming, spell: Spell) -> list[str]:

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
-from simcourier.virtual import syntax
-from simcourier.virtual.commands import Answer, Prompt
-from simcourier.virtual.commands_27005 import ALL_COMMANDS
+from simcourier.virtual.babble import Babble
+from simcourier.virtual.beginning import find_leftovers, say_boot_lines, tell_card
+from simcourier.virtual.codec import Deliver
 from simcourier.virtual.commands_27007 import registration_urcs
+from simcourier.virtual.correspondents import Correspondents
 from simcourier.virtual.equipment import Equipment
-from simcourier.virtual.errors import FinalError, PlainError, VerbatimError
-from simcourier.virtual.line import CR, LINE_LIMIT, TYPED_LIMIT, LineState
+from simcourier.virtual.interpreter import Interpreter
+from simcourier.virtual.line import TYPED_LIMIT, LineState
 from simcourier.virtual.network import Network
+from simcourier.virtual.occasions import sample
 from simcourier.virtual.output import Output
 from simcourier.virtual.reception import Reception
 from simcourier.virtual.scenario import Rule, Timeline
-from simcourier.virtual.settings import sample
-from simcourier.virtual.sim import Sim
+from simcourier.virtual.settings import Settings
+from simcourier.virtual.sim import Incoming, Sim
 from simcourier.virtual.submission import Submission
 
 Timer = Callable[[float], None]
-
-
-class _SilentError(Exception):
-    """A scenario wants no answer at all to this command."""
 
 
 class Modem:
     """One modem with its SIM; every method takes `now`, seconds of any clock that does not go back.
 
     Call `receive` with what was typed, `advance` at `next_deadline()`, and after both `take_output`.
-    `is_plugged` says whether its port exists. What `Submission` needs of a modem has no underscore either.
+    `is_plugged` says whether its port exists, `settings.port` under which name. Where `settings.baud` is set, the host
+    says at which `speed` it listens. What the modem's own parts need of it has no underscore either.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class Modem:
         self._began_at = now
         self.settings, change = timeline.at(0.0)
         self._edge_at = now + change
-        self.equipment = Equipment(name, sim.index, sim, self.settings, rng)
+        self.speed: int | None = None
+        self.equipment = Equipment(self, sim, self.settings, rng)
         self.output = Output(self.settings, rng)
         self._reception = Reception(self.equipment, self.output)
         self._timers: list[tuple[float, int, Timer]] = []
@@ -59,15 +60,22 @@ class Modem:
         self._stat = 0
         self._registration_timer_at = -math.inf
         self.state = LineState.COMMAND
-        self.typed = self._line = b""
-        self._submission = Submission(self, network, rng)
+        self.typed = b""
+        self._rests_until = -math.inf
+        self._network = network
+        self._babble = Babble(rng)
+        self._correspondents = Correspondents(network, rng)
+        self.interpreter = Interpreter(self)
+        self.submission = Submission(self, network, rng)
         network.subscribe(sim, self)
-        self._use_settings(now)
+        self._use_settings(self.settings, now)
+        if self.is_plugged:
+            find_leftovers(self)
 
     @property
     def submits(self) -> int:
         """How many AT+CMGS it has been given."""
-        return self._submission.count
+        return self.submission.count
 
     @property
     def is_deaf(self) -> bool:
@@ -82,6 +90,11 @@ class Modem:
             self.advance(now)  # The silence may end at this very moment.
             if self.output.is_mute or not self.is_plugged:
                 return
+        if now < self._rests_until:
+            return
+        if self._is_garbled():
+            self.output.emit(self._rubbish(len(data)), now)
+            return
         self.typed += data
         if len(self.typed) > TYPED_LIMIT:
             self.typed = self.typed[:TYPED_LIMIT]
@@ -89,12 +102,21 @@ class Modem:
 
     def take_output(self) -> bytes:
         """Return what the modem has said since the last call."""
-        return self.output.take()
+        said = self.output.take()
+        return self._rubbish(len(said)) if said and self._is_garbled() else said
+
+    def _is_garbled(self) -> bool:
+        """Whether the host listens at another speed than the modem talks at."""
+        return self.settings.baud is not None and self.speed is not None and self.speed != self.settings.baud
+
+    def _rubbish(self, size: int) -> bytes:
+        return bytes(self._rng.choices(range(128, 256), k=size))
 
     def next_deadline(self) -> float | None:
         """When `advance` must be called next, or None when only `receive` can change anything."""
         output = self.output
-        when = min(self._edge_at, output.noise_at, output.dribbles_at, self._reception.cnma_expires_at)
+        when = min(self._edge_at, self._babble.due_at, output.dribbles_at, self._reception.cnma_expires_at,
+                   self._correspondents.due_at)  # fmt: skip
         if self._timers and self._timers[0][0] < when:
             when = self._timers[0][0]
         if not self.is_plugged and not self.settings.unplugged:
@@ -114,15 +136,23 @@ class Modem:
                 self._read(now)
         if now >= self._reception.cnma_expires_at:
             self._reception.expire_cnma(now)
-        if now >= output.noise_at:
-            output.make_noise(now, is_open=self._may_say_urc())
+        if now >= self._correspondents.due_at:
+            self._correspondents.advance(self.sim, now)
+        if now >= self._babble.due_at:
+            lines = self._babble.advance(now)
+            if self._may_say_urc():
+                output.say(lines, now)
         if now >= output.dribbles_at:
             output.dribble(now)
 
     def offer(self, now: float) -> None:
         """The network has something for the SIM: take what can be taken now."""
         if self.is_plugged and not self.output.is_mute and self._may_say_urc():
-            self._reception.drain(now, self._submission.mr_in_flight)
+            self._reception.drain(now, self.submission.mr_in_flight)
+
+    def is_reached_by(self, message: Incoming) -> bool:
+        """Whether the network passes this on: a SIM may get no texts of people."""
+        return self.settings.receives or not isinstance(message, Deliver)
 
     def add_rule(self, rule: Rule, now: float) -> None:
         """Let a rule hold from now on; its times count from the start of the scenario."""
@@ -141,6 +171,10 @@ class Modem:
     def replug(self, now: float) -> None:
         """Put the modem back in, and end a silence: it starts anew."""
         self._absent_until = -math.inf
+        self.reboot(now)
+
+    def reboot(self, now: float) -> None:
+        """Start anew with the port in place."""
         if self.is_plugged:
             self._power_off()
         self._plug_or_unplug(now)
@@ -149,25 +183,47 @@ class Modem:
 
     def _turn_page(self, now: float) -> None:
         """Follow the scenario to the settings that hold now."""
+        before = self.settings
         self.settings, change = self._timeline.at(now - self._began_at)
         self._edge_at = self._began_at + change
-        self._use_settings(now)
+        self._use_settings(before, now)
         if self.is_plugged:
             self._watch_registration(now)
 
-    def _use_settings(self, now: float) -> None:
-        settings = self.settings
-        self.equipment.settings = settings
+    def _use_settings(self, before: Settings, now: float) -> None:
+        settings, equipment = self.settings, self.equipment
+        equipment.use(settings)
         self.output.use(settings)
+        self.interpreter.use(settings)
         self.is_hard_to_submit = settings.is_hard_to_submit()
-        self._answers = {key.upper().removeprefix("AT"): text for key, text in settings.answers.items()}
-        self.prompt_bytes = (settings.prompt_form or self.equipment.profile.prompt).encode(
-            "latin-1", "replace"
-        )
+        self.prompt_bytes = (settings.prompt_form or equipment.profile.prompt).encode("latin-1", "replace")
+        self._correspondents.use(settings.inbound, now)
+        if before.unplugged and not settings.unplugged:
+            # The rule that pulls it out may also be the one that says how long it takes to be found again.
+            delay = sample(settings.plug_delay or before.plug_delay, self._rng)
+            self._absent_until = max(self._absent_until, now + delay)
+        if settings.storage_used > before.storage_used:
+            self.sim.fill(settings.storage_used)
+        self._change_card(before, now)
         self._plug_or_unplug(now)
         if self.is_plugged:
-            self.output.arm_noise(now)
+            self._babble.use(settings, equipment.profile.chatter, equipment.given_commands, now)
         self._hear_or_not(now)
+
+    def _change_card(self, before: Settings, now: float) -> None:
+        """Pull the SIM out or put one in, where the settings have another one than before."""
+        settings = self.settings
+        wanted = self.index if settings.card is None else settings.card
+        if wanted == self.sim.index and settings.sim == before.sim:
+            return
+        self._reception.forget()
+        if wanted != self.sim.index:
+            self.sim.pull_out_of(self)
+            self.sim = self._network.card(wanted, settings)
+            self._network.subscribe(self.sim, self)
+        self.equipment.insert(self.sim, now)
+        if self.is_plugged:
+            tell_card(self, now)
 
     def _plug_or_unplug(self, now: float) -> None:
         is_wanted = not self.settings.unplugged and now >= self._absent_until
@@ -182,34 +238,34 @@ class Modem:
         self._timers.clear()
         self._reset_line()
         self._reception.forget()
-        self.output.noise_at = self.output.dribbles_at = math.inf
+        self._babble.stop()
+        self.output.dribbles_at = math.inf
 
     def _power_on(self, now: float) -> None:
         self.is_plugged = True
         self._timers.clear()
         self._reset_line()
         self.output.clear()
-        self.output.arm_noise(now)
         self.equipment.power_on(now)
+        self.interpreter.power_on()
+        self._babble.use(self.settings, self.equipment.profile.chatter, self.equipment.given_commands, now)
         self._registration_timer_at = -math.inf
         self._stat = self.equipment.registration(now)
         delay = sample(self.settings.boot_delay, self._rng)
         if delay:
             self.deafen(now + delay, now)
-            self.at(now + delay, self._say_boot_lines)
+            self.at(now + delay, partial(say_boot_lines, self))
         else:
             self._hear_or_not(now)
-            self._say_boot_lines(now)
+            say_boot_lines(self, now)
         self._watch_registration(now)
-
-    def _say_boot_lines(self, now: float) -> None:
-        for line in self.equipment.profile.boot_lines:
-            self.output.lines([line], now)
 
     def _reset_line(self) -> None:
         self.state = LineState.COMMAND
-        self.typed = self._line = b""
-        self._submission.drop()
+        self.typed = b""
+        self._rests_until = -math.inf
+        self.interpreter.forget()
+        self.submission.drop()
 
     def deafen(self, until: float, now: float) -> None:
         """Swallow every byte and say nothing until then; infinity: until a power cycle."""
@@ -222,7 +278,8 @@ class Modem:
         was_mute = self.output.is_mute
         self.output.is_mute = self.settings.deaf or now < self._deaf_until
         if self.output.is_mute:
-            self.typed = self._line = b""
+            self.typed = b""
+            self.interpreter.forget()
         elif was_mute and self.sim.held:
             self.offer(now)
 
@@ -252,68 +309,9 @@ class Modem:
     def _read(self, now: float) -> None:
         while self.typed and self.state is not LineState.BUSY:
             if self.state is LineState.PROMPT:
-                self._submission.read(now)
+                self.submission.read(now)
             else:
-                self._read_command(now)
-
-    def _read_command(self, now: float) -> None:
-        typed, end, self.typed = self.typed.partition(CR)
-        self.echo(typed + end, now)
-        line = self._line + typed
-        if not end:
-            self._line = line[: LINE_LIMIT + 1]
-            return
-        self._line = b""
-        body = syntax.tidy(line)
-        if len(line) > LINE_LIMIT:
-            self.finish([], "ERROR", now)
-        elif body is not None:
-            self._execute(body, now)
-
-    def _execute(self, body: bytes, now: float) -> None:
-        answers: list[list[str]] = []
-        final = "OK"
-        try:
-            for command in syntax.split(body):
-                answer = self._carry_out(command, now)
-                if isinstance(answer, Prompt):
-                    self._submission.open(answer, now)
-                    return
-                if answer:
-                    answers.append(answer)
-        except syntax.LineError:
-            final = "ERROR"
-        except FinalError as error:
-            final = error.line(self.equipment.cmee)
-        except _SilentError:
-            return
-        self.finish(answers, final, now)
-        self._follow_up(now)
-
-    def _carry_out(self, command: syntax.Command, now: float) -> Answer:
-        if self._answers:
-            canned = self._canned(command)
-            if canned is not None:
-                return canned
-        handler = ALL_COMMANDS.get(command.name)
-        if handler is None or command.name in self.equipment.profile.unknown:
-            raise PlainError
-        return handler(self.equipment, command, now)
-
-    def _canned(self, command: syntax.Command) -> list[str] | None:
-        """Return the answer a scenario has for a command; its last line is the final result code."""
-        sign = {"read": "?", "test": "=?", "set": "=", "execute": ""}[command.form]
-        text = self._answers.get(
-            f"{command.name}{sign}{command.args}".upper(), self._answers.get(command.name)
-        )
-        if text is None:
-            return None
-        if not text:
-            raise _SilentError
-        *lines, final = text.splitlines()
-        if final != "OK":
-            raise VerbatimError(final)
-        return lines
+                self.interpreter.read(now)
 
     def echo(self, typed: bytes, now: float) -> None:
         """Say again what was typed, if that is wanted."""
@@ -324,16 +322,33 @@ class Modem:
         """End a command line: information texts, the final result code, then what waited for it."""
         equipment = self.equipment
         self.output.response(
-            answers, final, now, is_verbose=equipment.is_verbose, is_quiet=equipment.is_quiet
+            answers,
+            final,
+            now,
+            is_verbose=equipment.is_verbose,
+            is_quiet=equipment.is_quiet,
+            gap=equipment.profile.final_gap,
         )
+        if equipment.profile.pause_s:
+            self._rests_until = now + equipment.profile.pause_s
         if self.sim.held:
             self.offer(now)
 
-    def _follow_up(self, now: float) -> None:
+    def hush(self, command: str) -> None:
+        """Let a command silence the make's chatter."""
+        if any(each.until == command for each in self.equipment.profile.chatter):
+            self.equipment.given_commands.add(command)
+            self._babble.hear(command)
+
+    def follow_up(self, now: float) -> None:
         """Do what a command has left to do behind its final result code."""
         equipment = self.equipment
         while equipment.after:
-            self.output.lines([equipment.after.pop(0)], now)
+            delay, line = equipment.after.pop(0)
+            if delay:
+                self.at(now + delay, partial(self.output.lines, [line]))
+            else:
+                self.output.lines([line], now)
         if equipment.is_reset_wanted:
             equipment.is_reset_wanted = False
             self._power_off()

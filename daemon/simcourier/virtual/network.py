@@ -2,83 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-
-import msgspec
+from typing import TypeVar
 
 from simcourier.virtual import codec
+from simcourier.virtual.accepted import Accepted, Record, Stats
 from simcourier.virtual.codec import StatusReport, Submit
 from simcourier.virtual.handset import Handsets, Message
-from simcourier.virtual.settings import Settings, sample
-from simcourier.virtual.sim import Incoming, Receiver, Sim
+from simcourier.virtual.occasions import Delay, Route, sample
+from simcourier.virtual.settings import Settings
+from simcourier.virtual.sim import Incoming, Receiver, Sim, make
 
 # TP-ST (section 9.2.3.15).
 ST_EXPIRED = 0x46
+KEPT_COPIES = 100_000
+T = TypeVar("T")
+_NO_ROUTE = Route()
 _DELIVERED = (0x00, 0x01, 0x02)
-
-
-class Record(msgspec.Struct, kw_only=True):
-    """One SMS-SUBMIT that reached the network, as a line of network.jsonl has it.
-
-    `vp` is the validity in seconds, or null; `delivered` and `tp_st` are what the network has decided to do.
-    """
-
-    monotonic_ns: int
-    modem: str
-    mr: int
-    to: str
-    text: str
-    vp: float | None
-    part: int
-    parts: int
-    ref: int
-    srr: bool
-    pid: int
-    dcs: int
-    alphabet: str
-    delivered: bool
-    tp_st: int
-
-
-class Stats(msgspec.Struct):
-    """What the network has done so far; `dropped` counts what a SIM's queue had no room for."""
-
-    submits: int = 0
-    delivered: int = 0
-    undelivered: int = 0
-    lost: int = 0
-    reports: int = 0
-    dropped: int = 0
-    texts_to_sims: int = 0
 
 
 class _Step(IntEnum):
     INTERIM = 0
     DELIVER = 1
     REPORT = 2
-
-
-class Accepted:
-    """A message that the network has taken; `answer_at` is when the modem learns its reference."""
-
-    __slots__ = ("answer_at", "delivered", "has_report", "interim_status", "is_done", "mr", "report_delay", "sim",
-                 "status", "submit", "taken_at")  # fmt: skip
-
-    def __init__(self, sim: Sim, mr: int, submit: Submit, taken_at: float) -> None:
-        self.sim = sim
-        self.mr = mr
-        self.submit = submit
-        self.taken_at = taken_at
-        self.answer_at = taken_at
-        self.status = self.interim_status = 0
-        self.delivered = True
-        self.has_report = False
-        self.report_delay = 0.0
-        self.is_done = False
 
 
 class Network:
@@ -94,6 +44,8 @@ class Network:
         self.records: list[Record] = []
         self._wall_s = wall_s
         self._sims: dict[str, Sim] = {}
+        self._cards: dict[int, Sim] = {}
+        self._copies: dict[tuple[str, str, int], int] = {}
         self._queue: list[tuple[float, int, _Step, Accepted]] = []
         self._order = count()
         self._touched: list[Receiver] = []
@@ -101,8 +53,13 @@ class Network:
 
     def subscribe(self, sim: Sim, receiver: Receiver) -> None:
         """Make a SIM known, with the modem that holds it."""
-        sim.receiver = receiver
+        sim.put_into(receiver)
         self._sims[sim.number] = sim
+        self._cards[sim.index] = sim
+
+    def card(self, index: int, settings: Settings) -> Sim:
+        """Return the SIM of this number, the same one whichever modem it is put into."""
+        return self._cards.get(index) or make(index, settings)
 
     def wall_s(self, now: float) -> float:
         """Seconds since 1970 on the service centre's clock."""
@@ -111,17 +68,31 @@ class Network:
     # -- from a SIM -----------------------------------------------------------------------------------
 
     def submit(
-        self, sim: Sim, modem: str, submit: Submit, settings: Settings, rng: Random, now: float
+        self,
+        sim: Sim,
+        modem: str,
+        submit: Submit,
+        settings: Settings,
+        rng: Random,
+        now: float,
+        delay: Delay | None = None,
     ) -> Accepted:
-        """Take a message at `now`: give it its reference, and decide when it arrives and what is reported."""
+        """Take a message at `now`: give it its reference, and decide when it arrives and what is reported.
+
+        `delay`: how long the answer takes, where that is not `settings.submit_delay`.
+        """
         accepted = Accepted(sim, sim.next_mr(), submit, now)
-        accepted.answer_at = now + sample(settings.submit_delay, rng)
+        accepted.answer_at = now + sample(settings.submit_delay if delay is None else delay, rng)
         self._decide(accepted, settings, rng)
         self.stats.submits += 1
         self.records.append(
             Record(
                 monotonic_ns=round(now * 1e9),
+                wall_ms=round(self.wall_s(now) * 1e3),
                 modem=modem,
+                sim=sim.iccid,
+                network=sim.plmn,
+                copy=self._copy_of(submit),
                 mr=accepted.mr,
                 to=submit.to,
                 text=submit.text,
@@ -139,16 +110,30 @@ class Network:
         )
         return accepted
 
+    def _copy_of(self, submit: Submit) -> int:
+        """Count how often this text has been submitted to this number."""
+        key = (submit.to, submit.text, submit.part)
+        copies = self._copies[key] = self._copies.pop(key, 0) + 1
+        if len(self._copies) > KEPT_COPIES:
+            del self._copies[next(iter(self._copies))]
+        return copies
+
     def _decide(self, accepted: Accepted, settings: Settings, rng: Random) -> None:
-        if settings.lost_rate and rng.random() < settings.lost_rate:
+        route = settings.route_to(accepted.submit.to) if settings.routes else _NO_ROUTE
+        lost_rate = _either(route.lost_rate, settings.lost_rate)
+        if _is_unpaid(accepted.sim, settings) or (lost_rate and rng.random() < lost_rate):
             accepted.delivered = False
             self.stats.lost += 1
             return
-        accepted.status = settings.report_status_of(rng)
+        status = route.report_status
+        accepted.status = settings.report_status_of(rng) if status is None else status
         accepted.delivered = accepted.status in _DELIVERED
-        accepted.has_report = settings.reports and accepted.submit.srr
-        accepted.report_delay = sample(settings.report_delay, rng)
-        arrives_at = accepted.answer_at + sample(settings.delivery_delay, rng)
+        accepted.has_report = accepted.submit.srr and _either(route.reports, settings.reports)
+        accepted.report_delay = sample(_either(route.report_delay, settings.report_delay), rng)
+        delivery_delay = sample(_either(route.delivery_delay, settings.delivery_delay), rng)
+        arrives_at = accepted.answer_at + delivery_delay
+        if settings.repeated_report_rate and rng.random() < settings.repeated_report_rate:
+            accepted.reports = 2
         vp_s = accepted.submit.vp_s
         if vp_s is not None and arrives_at > accepted.taken_at + vp_s:
             # The service centre gives up when the validity ends, and says so at once.
@@ -210,7 +195,6 @@ class Network:
 
     def _report(self, accepted: Accepted, status: int, now: float) -> None:
         submit = accepted.submit
-        self.stats.reports += 1
         report = StatusReport(
             accepted.mr,
             submit.to,
@@ -219,10 +203,15 @@ class Network:
             int(self.wall_s(now)),
             status,
         )
-        self._hold(accepted.sim, report, now)
+        for _ in range(accepted.reports):
+            self.stats.reports += 1
+            self._hold(accepted.sim, report, now)
 
     def _hold(self, sim: Sim, message: Incoming, now: float) -> None:
         held = sim.held
+        if sim.receiver is not None and not sim.receiver.is_reached_by(message):
+            self.stats.dropped += 1
+            return
         if len(held) == held.maxlen:
             self.stats.dropped += 1
         held.append(message)
@@ -232,11 +221,41 @@ class Network:
 
     # -- to a SIM ---------------------------------------------------------------------------------------
 
-    def text(self, sender: str, sim: Sim, text: str, now: float) -> int:
-        """Send a text from a handset to a SIM and return the number of parts. Raises PduError."""
+    def text(
+        self,
+        sender: str,
+        sim: Sim,
+        text: str,
+        now: float,
+        *,
+        shuffle: Random | None = None,
+        copies: int = 1,
+        lost: Sequence[bool] = (),
+    ) -> int:
+        """Send a text from a handset to a SIM and return the number of parts. Raises PduError.
+
+        Each part comes `copies` times, all in an order that `shuffle` draws; `lost[n]`: part n + 1 never comes.
+        """
         self._ref = self._ref + 1 & 255
         parts = codec.encode_delivers(sender, text, int(self.wall_s(now)), self._ref)
-        for part in parts:
+        sent = [part for number, part in enumerate(parts) if number >= len(lost) or not lost[number]] * copies
+        if shuffle is not None:
+            shuffle.shuffle(sent)
+        for part in sent:
             self.stats.texts_to_sims += 1
             self._hold(sim, part, now)
         return len(parts)
+
+
+def _either(special: T | None, usual: T) -> T:
+    return usual if special is None else special
+
+
+def _is_unpaid(sim: Sim, settings: Settings) -> bool:
+    """Charge for a message; true when there is no credit left for it."""
+    if sim.balance is None or not settings.price:
+        return False
+    if sim.balance < settings.price:
+        return True
+    sim.balance = round(sim.balance - settings.price, 4)
+    return False

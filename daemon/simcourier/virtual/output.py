@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from random import Random
 
-from simcourier.virtual.settings import Noise, Settings
+from simcourier.virtual.settings import Settings
 
 # Table 1 of V.250: the numbers that ATV0 shows instead of words.
 _NUMERIC = {"OK": "0", "NO CARRIER": "3", "ERROR": "4"}
@@ -19,7 +19,6 @@ class Output:
     def __init__(self, settings: Settings, rng: Random) -> None:
         self.is_mute = False
         self.dribbles_at = math.inf
-        self.noise_at = math.inf
         self._rng = rng
         self._ready = b""
         self._slow = b""
@@ -30,6 +29,7 @@ class Output:
         self._settings = settings
         self._end = settings.line_end
         self._noise = settings.noise
+        self._corrupt = settings.corrupt
 
     def clear(self) -> None:
         """Forget what was not taken."""
@@ -49,11 +49,18 @@ class Output:
         """Say bytes as they are."""
         if self.is_mute:
             return
+        if self._corrupt and data and self._rng.random() < self._corrupt:
+            data = self._damaged(data)
         if not self._settings.chunk and not self._slow:
             self._ready += data
         elif len(self._slow) < _LIMIT:
             self._slow += data
             self.dribbles_at = min(self.dribbles_at, now)
+
+    def _damaged(self, data: bytes) -> bytes:
+        """One byte becomes what a framing error makes of it: never another character of an answer."""
+        place = self._rng.randrange(len(data))
+        return b"%b%c%b" % (data[:place], self._rng.randrange(128, 256), data[place + 1 :])
 
     def dribble(self, now: float) -> None:
         """Give the next few bytes of a slow line."""
@@ -67,35 +74,41 @@ class Output:
         end = self._end
         self.emit((end + end.join(lines) + end).encode("latin-1", "replace"), now)
 
+    def announcement(self, lines: list[str], now: float) -> None:
+        """Say a message or a report that goes straight to the host."""
+        noise = self._noise
+        if noise and noise.in_report and self._rng.random() < noise.in_report:
+            lines = [lines[0], self._rng.choice(noise.lines), *lines[1:]]
+        self.lines(lines, now)
+
     def response(
-        self, answers: list[list[str]], final: str, now: float, *, is_verbose: bool, is_quiet: bool
+        self,
+        answers: list[list[str]],
+        final: str,
+        now: float,
+        *,
+        is_verbose: bool,
+        is_quiet: bool,
+        gap: str = "",
     ) -> None:
-        """Say the information texts of a command line and its final result code."""
+        """Say the information texts of a command line, and the final result code if there is one, behind `gap`."""
         end = self._end
         blocks = [end + end.join(lines) + end for lines in answers]
         if not is_verbose:
             blocks = [block.removeprefix(end) for block in blocks]
             final = f"{_NUMERIC.get(final, final)}\r"
         else:
-            final = end + final + end
-        if not is_quiet:
+            final = gap + end + final + end if final else ""
+        if not is_quiet and final:
             blocks.append(final)
         noise = self._noise
         if noise and noise.in_response and blocks and self._rng.random() < noise.in_response:
-            blocks.insert(self._rng.randrange(len(blocks)), self._noise_block(noise))
+            blocks.insert(self._rng.randrange(len(blocks)), self._block(self._rng.choice(noise.lines)))
         self.emit("".join(blocks).encode("latin-1", "replace"), now)
 
-    def arm_noise(self, now: float) -> None:
-        """Choose when the next line of noise comes."""
-        rate = self._noise.rate if self._noise else 0.0
-        self.noise_at = now + self._rng.expovariate(rate) if rate else math.inf
+    def say(self, lines: list[str], now: float) -> None:
+        """Say lines nobody asked for; one that has a line end of its own is sent as it is."""
+        self.emit("".join(map(self._block, lines)).encode("latin-1", "replace"), now)
 
-    def make_noise(self, now: float, *, is_open: bool) -> None:
-        """Say a line of noise unless it must not be now, and choose the time of the next."""
-        if self._noise and is_open:
-            self.emit(self._noise_block(self._noise).encode("latin-1", "replace"), now)
-        self.arm_noise(now)
-
-    def _noise_block(self, noise: Noise) -> str:
-        line = self._rng.choice(noise.lines)
+    def _block(self, line: str) -> str:
         return line if "\r" in line or "\n" in line else self._end + line + self._end

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
+import termios
 import tty
 from pathlib import Path
 
+from simcourier.virtual.settings import BAUDS
+
 # What a client that reads nothing may leave waiting, beyond the kernel's own buffer; a real UART loses it too.
 PENDING_LIMIT = 65_536
+_SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in BAUDS}
 
 
 class Port:
@@ -28,6 +32,11 @@ class Port:
     def is_open(self) -> bool:
         """Whether the port exists."""
         return self.fd >= 0
+
+    @property
+    def speed(self) -> int | None:
+        """Bits a second that the client has set, or None where that is no usual speed."""
+        return _SPEEDS.get(termios.tcgetattr(self._slave)[4])
 
     @property
     def is_writing(self) -> bool:

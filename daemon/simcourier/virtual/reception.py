@@ -64,11 +64,22 @@ class Reception:
         if route == "direct" or (route == "asked" and ds == DIRECT):
             self._announce(report, now)
             return True
-        index = equipment.store(report, "SR")
+        store = equipment.profile.report_store
+        index = self._store(report, store, now)
         if index is None:
             return False
-        self._output.lines([f'+CDSI: "SR",{index}'], now)
+        said = equipment.profile.report_announced or f'"{store}",{{index}}'
+        self._output.lines([f"+CDSI: {said.format(index=index)}"], now)
         return True
+
+    def _store(self, message: Incoming, store: str, now: float) -> int | None:
+        """Store a message; a make that tells a full store does so once until there is room again."""
+        equipment = self._equipment
+        index = equipment.store(message, store)
+        if index is None and equipment.profile.full and not equipment.has_told_full:
+            self._output.lines([equipment.profile.full], now)
+        equipment.has_told_full = index is None
+        return index
 
     def _take_text(self, text: Deliver, now: float) -> bool:
         equipment = self._equipment
@@ -77,7 +88,7 @@ class Reception:
             self._announce(text, now)
             return True
         store = equipment.memories[2]
-        index = equipment.store(text, store)
+        index = self._store(text, store, now)
         if index is None:
             return False
         if mode and mt:
@@ -89,9 +100,9 @@ class Reception:
         if equipment.cmgf:
             lines = messages.announced_text(message, equipment.spell)
         else:
-            lines = messages.announced_pdu(message, equipment.sim.smsc)
-        self._output.lines(lines, now)
-        if equipment.csms:
+            lines = messages.announced_pdu(message, equipment.sim.smsc, equipment.profile.cds)
+        self._output.announcement(lines, now)
+        if equipment.csms or equipment.profile.cnma == "broken":
             equipment.awaits_cnma = True
             self._unacknowledged = message
             self.cnma_expires_at = now + CNMA_TIMEOUT_S

@@ -2,7 +2,8 @@
 
 A key at the top holds for every modem and all the time. A `[[rule]]` narrows it with `modems` (an index, a
 name, a range "2-5", or a list of these), `from` and `until` (seconds since the start) and `repeat` (the
-window comes again with this period). Where two rules set a key, the later one wins.
+window comes again with this period). Where two rules set a key, the later one wins. `[hubs]` gives names to
+groups of modems, and such a name may stand where modems are named.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -25,10 +25,13 @@ from simcourier.virtual.settings import Settings
 # Two floats that stand for the same edge of a window may differ by rounding; windows are far longer.
 _EPSILON = 1e-6
 _RULE_KEYS = {"modems", "from", "until", "repeat"}
+# Beyond so many keys a list of all hides the one that was meant.
+_SHOWN = 12
 _SPAN = re.compile(r"(\d+)-(\d+)")
 DIRECTORY = Path(__file__).parent / "scenarios"
 
 SettingValues = dict[str, Any]
+Hubs = Mapping[str, frozenset[int | str]]
 
 
 class ScenarioError(ConfigError):
@@ -86,10 +89,16 @@ class Scenario:
 
     seed: int = 1
     rules: tuple[Rule, ...] = ()
+    hubs: Hubs = field(default_factory=dict)
 
     def timeline(self, index: int, name: str) -> Timeline:
         """Return the rules that concern one modem."""
         return Timeline([rule for rule in self.rules if rule.concerns(index, name)])
+
+    def played_by(self, profile: str) -> Scenario:
+        """Return the same scenario with another make of modem where it names none. Raises ScenarioError."""
+        values = check_values({"profile": profile}, "profile")
+        return replace(self, rules=(Rule(values), *self.rules))
 
     def strangers(self, names: list[str]) -> list[int | str]:
         """Modems that rules speak of and that do not exist."""
@@ -121,13 +130,27 @@ def parse(text: str, source: str = "scenario") -> Scenario:
     tables = raw.pop("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ScenarioError(f"{source}: rules are written [[rule]], with double brackets")
-    rules = [Rule(check_values(raw, source, {"seed", "rule"}))]
+    hubs = _hubs(raw.pop("hubs", {}), source)
+    rules = [Rule(check_values(raw, source, {"seed", "rule", "hubs"}))]
     for number, table in enumerate(tables, 1):
-        rules.append(_rule(table, f"{source}: rule {number}"))
-    return Scenario(seed, tuple(rules))
+        rules.append(_rule(table, f"{source}: rule {number}", hubs))
+    return Scenario(seed, tuple(rules), hubs)
 
 
-def _rule(table: dict[str, Any], where: str) -> Rule:
+def _hubs(tables: object, source: str) -> Hubs:
+    """Read the groups of modems that live and die together."""
+    if not isinstance(tables, dict):
+        raise ScenarioError(f'{source}: hubs are written [hubs], then name = "0-3"')
+    hubs = {}
+    for name, wanted in tables.items():
+        modems = _modems(wanted, f"{source}: hub {name}", {})
+        if modems is None or name == "all" or _SPAN.fullmatch(name):
+            raise ScenarioError(f"{source}: hub {name}: a hub has a name of its own and names some modems")
+        hubs[name] = modems
+    return hubs
+
+
+def _rule(table: dict[str, Any], where: str, hubs: Hubs) -> Rule:
     own = {key: value for key, value in table.items() if key in _RULE_KEYS}
     values = check_values({key: table[key] for key in table if key not in own}, where, _RULE_KEYS)
     if not values:
@@ -143,21 +166,25 @@ def _rule(table: dict[str, Any], where: str) -> Rule:
         raise ScenarioError(f"{where}: until must be later than from")
     if repeat_s < until_s - from_s and "repeat" in own:
         raise ScenarioError(f"{where}: repeat must be at least as long as the window from..until")
-    return Rule(values, _modems(own.get("modems"), where), from_s, until_s, repeat_s)
+    return Rule(values, _modems(own.get("modems"), where, hubs), from_s, until_s, repeat_s)
 
 
-def _modems(wanted: object, where: str) -> frozenset[int | str] | None:
+def _modems(wanted: object, where: str, hubs: Hubs) -> frozenset[int | str] | None:
     if wanted is None or wanted == "all":
         return None
     found: set[int | str] = set()
     for item in wanted if isinstance(wanted, list) else [wanted]:
         span = _SPAN.fullmatch(item) if isinstance(item, str) else None
-        if span:
+        if isinstance(item, str) and item in hubs:
+            found.update(hubs[item])
+        elif span:
             found.update(range(int(span[1]), int(span[2]) + 1))
         elif isinstance(item, int | str) and not isinstance(item, bool):
             found.add(item)
         else:
-            raise ScenarioError(f'{where}: modems takes an index, a name, "2-5", "all" or a list of these')
+            raise ScenarioError(
+                f'{where}: modems takes an index, a name, "2-5", a hub, "all" or a list of these'
+            )
     return frozenset(found)
 
 
@@ -178,8 +205,20 @@ def _check_keys(values: SettingValues, struct: type[msgspec.Struct], where: str,
         if key not in fields:
             close = difflib.get_close_matches(key, allowed, 1)
             hint = f" (did you mean {close[0]}?)" if close else ""
-            raise ScenarioError(f"{where}: unknown key {key}{hint}; allowed are {', '.join(allowed)}")
+            shown = "" if close and len(allowed) > _SHOWN else f"; allowed are {', '.join(allowed)}"
+            raise ScenarioError(f"{where}: unknown key {key}{hint}{shown}")
         if isinstance(value, dict):
-            for kind in get_args(fields[key]):
-                if kind is not NoneType and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-                    _check_keys(value, kind, f"{where}: {key}", frozenset())
+            _check_inner_keys(value, fields[key], f"{where}: {key}")
+
+
+def _check_inner_keys(value: SettingValues, kind: Any, where: str) -> None:
+    """Check a table within the settings: one thing, or several by name."""
+    structs = [each for each in get_args(kind) if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    if get_origin(kind) is not dict:
+        for struct in structs:
+            _check_keys(value, struct, where, frozenset())
+        return
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            for struct in structs:
+                _check_keys(inner, struct, f"{where} {name}", frozenset())

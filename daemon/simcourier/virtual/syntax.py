@@ -11,7 +11,7 @@ _PREFIX = re.compile(rb"[Aa][Tt]")
 _BACKSPACES = b"\x08\x7f"
 _STRAY = re.compile(rb"[\x08\x1a\x1b\x7f]")
 # Extended: + and the prefixes that makers use. Basic: one letter, or & and a letter, and a number.
-_EXTENDED = re.compile(r"[+^*#%$_][A-Za-z0-9][A-Za-z0-9!%\-./:_]*")
+_EXTENDED = re.compile(r"[+^*#%$_!][A-Za-z0-9][A-Za-z0-9!%\-./:_]*")
 _SETTING_S = re.compile(r"S(\d+)(=\d*|\?)?", re.IGNORECASE)
 _BASIC = re.compile(r"(&?[A-Za-z])(\d*)")
 _REST = re.compile(r'(?:[^;"]|"[^"]*"?)*')
@@ -27,6 +27,9 @@ class Form(StrEnum):
     SET = "set"
 
 
+_SIGNS = {Form.EXECUTE: "", Form.READ: "?", Form.TEST: "=?", Form.SET: "="}
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command: its name in capitals, its form and what follows the equals sign."""
@@ -34,6 +37,11 @@ class Command:
     name: str
     form: Form
     args: str = ""
+
+    @property
+    def key(self) -> str:
+        """The command as it was typed, without the value: "+CSQ", "+CPMS?", "+CPMS=?" or "+CPMS="."""
+        return self.name + _SIGNS[self.form]
 
     def fields(self) -> list[str]:
         """Return the values between commas, without their quotes."""
@@ -73,7 +81,7 @@ def split(body: bytes) -> tuple[Command, ...]:
     text = body.decode("latin-1").strip()
     commands = []
     while text := text.lstrip(" ;"):
-        command, text = _extended(text) if text[0] in "+^*#%$_" else _basic(text)
+        command, text = _extended(text) if text[0] in "+^*#%$_!" else _basic(text)
         commands.append(command)
     return tuple(commands)
 
