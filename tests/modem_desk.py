@@ -7,6 +7,7 @@ from itertools import count
 from typing import TypeVar
 
 from simcourier.modem.facts import Fact, Job, ModemState
+from simcourier.modem.rehearsal.scripted import plain
 from simcourier.modem.session import Session
 from simcourier.modem.timings import Timings
 from simcourier.sms.submit import SubmitPdu
@@ -22,30 +23,7 @@ ICCID = "8944110000000000017"
 # A modem without surprises, answer by answer (TS 27.007, TS 27.005).
 PLAIN_MODEM: Mapping[str, Reply] = {
     "": "",
-    "AT": OK,
-    "ATE0": OK,
-    "AT+CMEE=1": OK,
-    "AT+CPIN?": "\r\n+CPIN: READY\r\n" + OK,
-    "AT+CGMI": "\r\nPretend Ltd\r\n" + OK,
-    "AT+CGMM": "\r\nPretend 1\r\n" + OK,
-    "AT+CGMR": "\r\nRevision:1.0\r\n" + OK,
-    "AT+CGSN": f"\r\n{IMEI}\r\n" + OK,
-    "AT+CCID": f"\r\n+CCID: {ICCID}\r\n" + OK,
-    "AT+CMGF=0": OK,
-    "AT+CMGF?": "\r\n+CMGF: 0\r\n" + OK,
-    "AT+CSMS?": "\r\n+CSMS: 0,1,1,1\r\n" + OK,
-    "AT+CNMI=?": "\r\n+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)\r\n" + OK,
-    "AT+CNMI=2,1,0,1,0": OK,
-    "AT+CNMI?": "\r\n+CNMI: 2,1,0,1,0\r\n" + OK,
-    "AT+CPMS=?": '\r\n+CPMS: ("SM","SR"),("SM"),("SM")\r\n' + OK,
-    'AT+CPMS="SR"': "\r\n+CPMS: 0,10,0,20,0,20\r\n" + OK,
-    'AT+CPMS="SM"': "\r\n+CPMS: 0,20,0,20,0,20\r\n" + OK,
-    "AT+CSCA?": '\r\n+CSCA: "+447700900000",145\r\n' + OK,
-    "AT+CREG?": "\r\n+CREG: 0,1\r\n" + OK,
-    "AT+COPS=3,0": OK,
-    "AT+COPS?": '\r\n+COPS: 0,0,"Pretend Mobile",7\r\n' + OK,
-    "AT+CSQ": "\r\n+CSQ: 20,99\r\n" + OK,
-    "AT+CNMA": OK,
+    **{command: answer.decode() for command, answer in plain().items() if answer is not None},
     "ESC at prompt": OK,
 }
 
@@ -124,11 +102,17 @@ class Desk:
         pin: str | None = None,
         timings: Timings | None = None,
         chunk: int = 4096,
+        inbound: bool = True,
+        reset: bool = True,
     ) -> None:
         self.modem = modem or ScriptedModem()
-        self.session = Session("modem-1", "/dev/ttyTEST", timings=timings or Timings(), pin=pin)
+        self.session = Session(
+            "modem-1", "/dev/ttyTEST", timings=timings or Timings(), pin=pin, inbound=inbound, reset=reset
+        )
         self.now = 1000.0
         self.facts: list[Fact] = []
+        self.keeps = True
+        """Whether what was read from a store is put on record at once, so that it may be deleted."""
         self.written = b""
         self._chunk = chunk
         self._later: list[tuple[float, int, bytes]] = []
@@ -178,7 +162,11 @@ class Desk:
     def settle(self) -> None:
         """Exchange bytes until nobody has anything to say without time passing."""
         for _ in range(10_000):
-            self.facts += self.session.take_facts()
+            told = self.session.take_facts()
+            self.facts += told
+            for fact in told:
+                if self.keeps and (token := getattr(fact, "token", 0)):
+                    self.session.stored(token, self.now)
             data = self.session.take_output()
             if not data:
                 return

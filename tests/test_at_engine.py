@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simcourier.at.engine import (
     HEADER_PATIENCE,
+    LONE_PATIENCE,
     LONGEST_COMMAND,
     MOST_LINES,
     Answer,
@@ -92,6 +93,26 @@ def test_an_answer_has_the_lines_that_its_command_claimed() -> None:
 )
 def test_every_form_of_a_refusal_ends_the_command(final: str) -> None:
     assert heard(asked("AT+CMMS=1"), f"\r\n{final}\r\n") == [Answer(End.ERROR, final, [])]
+
+
+def test_an_answer_that_may_lack_its_end_is_over_soon_after_its_line() -> None:
+    # Wavecom gives no OK behind +CPIN.
+    engine = asked(Command("AT+CPIN?", ("+CPIN",), 20.0, Shape.LONE))
+    assert engine.receive(b"\r\n+CPIN: READY\r\n", 7.0) == []
+    assert engine.deadline == 7.0 + LONE_PATIENCE
+    assert engine.expire(7.0 + LONE_PATIENCE) == Answer(End.SILENCE, "", ["+CPIN: READY"])
+
+
+def test_an_answer_that_may_lack_its_end_and_has_one_is_like_any_other() -> None:
+    engine = asked(Command("AT+CPIN?", ("+CPIN",), 20.0, Shape.LONE))
+    assert heard(engine, "\r\n+CPIN: READY\r\n\r\nOK\r\n") == [ok("+CPIN: READY")]
+    assert engine.deadline is None
+
+
+def test_nobody_else_is_hurried_by_a_line() -> None:
+    engine = asked("AT+CPIN?", "+CPIN")
+    heard(engine, "\r\n+CPIN: READY\r\n")
+    assert engine.deadline == 5.0
 
 
 def test_ok_in_small_letters_is_ok() -> None:

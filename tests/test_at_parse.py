@@ -330,3 +330,102 @@ def test_nothing_that_a_modem_writes_raises(lines: list[str]) -> None:
         parse.registration_unasked(line)
         parse.stored_at(line)
         parse.sim_is_starting(line)
+
+
+# -- why there is no network, what is left to try, whose number it is ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("+CREG: 3,3,,,,0,15", 15),
+        ('+CREG: 3,0,"00A1","0001",7,0,2', 2),
+        ('+CEREG: 3,3,"00A1","01",7,0,7', 7),
+        ('+CGREG: 3,3,"00A1","01",2,"01",0,14', 14),
+        ("+CREG: 3,3,,,,1,15", None),
+        ("+CREG: 3,3,,,,0,", None),
+        ("+CREG: 3,3,,,,0,0", None),
+        ("+CREG: 3,3", None),
+        ('+CREG: 2,1,"00A1","0001",7', None),
+        ("+CREG:", None),
+    ],
+)
+def test_a_reject_cause_is_read_where_the_standards_gave_it(line: str, cause: int | None) -> None:
+    assert parse.reject_cause([line]) == cause
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('+CEER: "EMM detached"', "EMM detached"),
+        ("+CEER: SM ERROR,33,2147483648", "SM ERROR,33,..."),
+        ("+CEER: No cause information available", ""),
+        ("+CEER: No report available", ""),
+        ("+CEER: Normal call clearing", ""),
+        ("+CEER: 0", ""),
+        ("+CEER:", ""),
+    ],
+)
+def test_a_failure_report_is_told_without_longer_numbers_and_only_if_it_says_something(
+    line: str, told: str
+) -> None:
+    assert parse.failure_report([line]) == told
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted", "left"),
+    [
+        (["+CPINR: SIM PIN,3,3", "+CPINR: SIM PUK,10,10"], "SIM PIN", 3),
+        (["+CPINR: SIM PIN,0,3", "+CPINR: SIM PUK,9,10"], "SIM PUK", 9),
+        (["^CPIN: SIM PIN,2,10,2,10,3"], "SIM PIN", 2),
+        (["^CPIN: SIM PUK,,10,0,10,3"], "SIM PUK", 10),
+        (["+SPIC: 3,10,0,10"], "SIM PIN", 3),
+        (["+SPIC: 0,10,0,10"], "SIM PUK", 10),
+        (['+QPINC: "SC",3,10', '+QPINC: "P2",3,10'], "SIM PIN", 3),
+        (['+QPINC: "SC",0,9'], "SIM PUK", 9),
+        (["+ZPINPUK: 3,10"], "SIM PIN", 3),
+        (["#PCT: 1"], "SIM PIN", 1),
+        (["^SPIC: 8"], "SIM PUK", 8),
+        (["+CPINR: SIM PUK,10"], "SIM PIN", None),
+        (["+CPINR: SIM PIN,,"], "SIM PIN", None),
+        ([], "SIM PIN", None),
+    ],
+)
+def test_tries_left_are_read_as_each_make_tells_them(lines: list[str], wanted: str, left: int | None) -> None:
+    assert parse.tries_left(lines, wanted) == left
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        (['+CNUM: "","+447700900001",145'], "+447700900001"),
+        (['+CNUM: "Line 1","447700900001",145,7,4'], "+447700900001"),
+        (['+CNUM: ,"+447700900001",145'], "+447700900001"),
+        (['+CNUM: "","07700900001",129'], ""),
+        (['+CNUM: "","07700900001",129', '+CNUM: "","+447700900002",145'], "+447700900002"),
+        (['+CNUM: "","002B003400340037003700300030003900300030003000300031",145'], "+447700900001"),
+        (['+CNUM: "","",145'], ""),
+        (["+CNUM: "], ""),
+        ([], ""),
+    ],
+)
+def test_a_sims_own_number_is_read_with_its_country_or_not_at_all(lines: list[str], number: str) -> None:
+    assert parse.own_number(lines) == number
+
+
+def test_texts_in_ucs2_that_another_program_left_are_read() -> None:
+    assert parse.operator(['+COPS: 0,0,"00500072006500740065006E0064",7']) == "Pretend"
+    assert (
+        parse.service_centre(['+CSCA: "002B003400340037003700300030003900300030003000300030",145'])
+        == "+447700900000"
+    )
+    assert parse.operator(['+COPS: 0,2,"23415"']) == "23415"
+    assert parse.service_centre(['+CSCA: "00447700900000",129']) == "00447700900000"
+    assert parse.operator(['+COPS: 0,0,"0007"']) == "0007"
+
+
+@given(st.text())
+def test_whatever_a_modem_writes_is_read_or_not(line: str) -> None:
+    for read in (parse.reject_cause, parse.failure_report, parse.own_number, parse.service_centre):
+        read([line])
+    parse.tries_left([line], "SIM PIN")

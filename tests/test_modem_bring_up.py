@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import pytest
+from bring_up_desk import cnmi, desk, line, states, times
 from modem_desk import ERROR, ICCID, IMEI, OK, Desk, Reply, ScriptedModem
 
-from simcourier.modem.bring_up import notice_candidates
-from simcourier.modem.facts import ModemChanged, ModemState, ReportRoute
-
-
-def line(text: str) -> str:
-    return f"\r\n{text}\r\n" + OK
-
-
-def desk(answers: Mapping[str, Reply] | None = None) -> Desk:
-    return Desk(ScriptedModem(answers))
-
-
-def times(*answers: str | None) -> Callable[[str], str | None]:
-    """Give these answers one after the other, then the last one for ever."""
-    left = list(answers)
-    return lambda _: left.pop(0) if len(left) > 1 else left[0]
-
-
-def states(desk: Desk) -> list[ModemState]:
-    """The states that were told, each once per stay."""
-    told = [fact.snapshot.state for fact in desk.told(ModemChanged)]
-    return [state for before, state in zip([None, *told], told, strict=False) if state is not before]
-
+from simcourier.modem.facts import Fault, FaultSeen, ModemChanged, ModemState, ReportRoute
+from simcourier.modem.notices import notice_candidates
 
 # -- the plain case ----------------------------------------------------------------------------------------------
 
@@ -209,7 +187,7 @@ def test_a_modem_that_never_takes_pdu_mode_is_not_ready_and_says_why() -> None:
 def test_a_missing_sim_is_told_and_seen_when_it_comes(answer: str) -> None:
     empty = desk({"AT+CPIN?": answer}).plug().run(20.0)
     assert empty.state is ModemState.SIM_MISSING
-    assert empty.session.snapshot().reason == "no SIM card"
+    assert empty.session.snapshot().reason.startswith("no SIM card: ")
     empty.modem.answers["AT+CPIN?"] = line("+CPIN: READY")
     empty.until(lambda: empty.state is ModemState.READY, 6.0)
     assert states(empty)[-3:] == ["sim-missing", "initialising", "ready"]
@@ -217,21 +195,70 @@ def test_a_missing_sim_is_told_and_seen_when_it_comes(answer: str) -> None:
 
 def test_a_failed_sim_is_told() -> None:
     broken = desk({"AT+CPIN?": "\r\n+CME ERROR: 13\r\n"}).plug().run(20.0)
-    assert (broken.state, broken.session.snapshot().reason) == (ModemState.SIM_MISSING, "the SIM has failed")
+    assert broken.state is ModemState.SIM_MISSING
+    assert broken.session.snapshot().reason.startswith("the SIM has failed: ")
 
 
 def test_a_modem_that_cannot_tell_of_its_sim_is_taken_at_the_networks_word() -> None:
     assert desk({"AT+CPIN?": ERROR}).up(30.0).state is ModemState.READY
 
 
-@pytest.mark.parametrize("asked", ["SIM PUK", "PH-NET PIN", "SIM PIN2"])
-def test_what_else_a_sim_asks_for_is_told_and_nothing_is_tried(asked: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("SIM PUK", "enter it and a new PIN in a phone"),
+        ("PH-NET PIN", "locked to another operator"),
+        ("PH-SIM PIN", "locked to another card"),
+        ("BLOCKED", "nothing is entered"),
+    ],
+)
+def test_what_else_a_sim_asks_for_is_told_and_nothing_is_tried(asked: str, advice: str) -> None:
     locked = Desk(ScriptedModem({"AT+CPIN?": line(f"+CPIN: {asked}")}), pin="1234").plug().run(60.0)
-    assert (locked.state, locked.session.snapshot().reason) == (
-        ModemState.SIM_LOCKED,
-        f"the SIM asks for {asked}",
-    )
+    assert locked.state is ModemState.SIM_LOCKED
+    assert locked.session.snapshot().reason.startswith(f"the SIM asks for {asked}: ")
+    assert advice in locked.session.snapshot().reason
     assert b"CPIN=" not in locked.written
+
+
+@pytest.mark.parametrize("asked", ["SIM PIN2", "SIM PUK2"])
+def test_the_second_pin_is_needed_by_no_message(asked: str) -> None:
+    up = desk({"AT+CPIN?": line(f"+CPIN: {asked}")}).up()
+    up.modem.heard.clear()
+    up.say("\r\n+CPIN: READY\r\n").run(2.0)
+    assert "AT+CMGF=0" not in up.modem.heard  # a check finds it as it was
+
+
+def test_a_stick_that_another_program_left_in_flight_mode_is_woken() -> None:
+    asleep = desk({"AT+CPIN?": "\r\n+CME ERROR: 13\r\n", "AT+CFUN?": line("+CFUN: 4")})
+
+    def wake(_: str) -> str:
+        asleep.modem.answers["AT+CPIN?"] = line("+CPIN: READY")
+        return OK
+
+    asleep.modem.answers["AT+CFUN=1"] = wake
+    asleep.up(1.0)
+
+
+def test_the_home_network_is_told_and_the_imsi_is_not() -> None:
+    up = desk({"AT+CIMI": line("234159000000001")}).up()
+    assert up.session.snapshot().network == "23415"
+    assert "234159000000001" not in repr(up.facts)
+
+
+def test_where_the_imsi_stands_for_the_sim_it_is_asked_for_once() -> None:
+    up = desk({"AT+CCID": ERROR, "AT+CIMI": line("310410000000001")}).up()
+    assert up.session.snapshot().network == "310410"
+    assert up.modem.heard.count("AT+CIMI") == 1
+
+
+def test_a_sims_own_number_is_asked_for_once_when_the_modem_is_ready() -> None:
+    up = desk({"AT+CNUM": times("\r\n+CME ERROR: 14\r\n", line('+CNUM: "","+447700900001",145'))}).up()
+    assert "AT+CNUM" not in up.modem.heard
+    for _ in range(4):
+        up.session.poll(up.now)
+        up.settle()
+    assert up.modem.heard.count("AT+CNUM") == 2
+    assert up.told(ModemChanged)[-1].snapshot.number == "+447700900001"
 
 
 def test_a_zte_that_refuses_everything_before_cpin_was_asked_is_identified() -> None:
@@ -245,33 +272,6 @@ def test_a_zte_that_refuses_everything_before_cpin_was_asked_is_identified() -> 
 
 
 # -- status reports ------------------------------------------------------------------------------------------------
-
-
-def cnmi(options: str, *refused: str, kept: str | None = None) -> dict[str, Reply]:
-    """A modem with these options that refuses some settings, and may keep another than it was given."""
-
-    class State:
-        value = "0,0,0,0,0"
-
-    def set_to(command: str) -> str:
-        value = command.partition("=")[2]
-        if value in refused:
-            return "\r\n+CMS ERROR: 303\r\n"
-        State.value = kept or value
-        return OK
-
-    class Answers(dict[str, Reply]):
-        pass
-
-    answers = Answers(
-        {"AT+CNMI=?": line(f"+CNMI: {options}"), "AT+CNMI?": lambda _: line(f"+CNMI: {State.value}")}
-    )
-    for mode in range(4):
-        for mt in range(2):
-            for ds in range(3):
-                for bfr in ("", ",0", ",1"):
-                    answers[f"AT+CNMI={mode},{mt},0,{ds}{bfr}"] = set_to
-    return answers
 
 
 STORED = {'AT+CPMS="SM","SM","SM"': line("+CPMS: 0,20,0,20,0,20")}
@@ -382,61 +382,6 @@ def test_a_sim_without_service_centre_is_warned_of() -> None:
     assert desk({"AT+CSCA?": OK}).up().session.snapshot().reason == ""
 
 
-# -- the network -----------------------------------------------------------------------------------------------------
-
-
-def test_a_modem_without_network_searches_until_it_is_registered() -> None:
-    up = desk({"AT+CREG?": times(*[line("+CREG: 0,2")] * 4, line("+CREG: 0,5"))}).up(10.0)
-    assert states(up)[-2:] == ["searching", "ready"]
-    assert up.session.snapshot().registration == "roaming"
-
-
-def test_a_modem_on_lte_alone_is_found_by_cereg() -> None:
-    up = desk({"AT+CREG?": line("+CREG: 0,0"), "AT+CEREG?": line("+CEREG: 0,1")}).up()
-    assert up.session.snapshot().registration == "home"
-
-
-def test_a_modem_that_answers_creg_with_a_bare_ok_is_asked_by_cereg() -> None:
-    up = desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,5")}).up()
-    assert up.session.snapshot().registration == "roaming"
-
-
-def test_a_modem_that_tells_nothing_of_the_network_is_ready() -> None:
-    assert desk({"AT+CREG?": OK}).up().session.snapshot().registration == ""
-
-
-def test_a_sim_that_the_network_denies_is_barred_until_it_does_not() -> None:
-    barred = desk({"AT+CREG?": line("+CREG: 0,3")}).plug().run(30.0)
-    assert (barred.state, barred.session.snapshot().reason) == (
-        ModemState.BARRED,
-        "the network denies this SIM",
-    )
-    barred.modem.answers["AT+CREG?"] = line("+CREG: 0,1")
-    barred.until(lambda: barred.state is ModemState.READY, 2.0)
-
-
-def test_a_new_reason_does_not_begin_a_state_anew() -> None:
-    lost = desk({"AT+CREG?": line("+CREG: 0,2")}).plug().run(5.0)
-    began = lost.session.snapshot().since
-    lost.modem.answers["AT+CREG?"] = line("+CREG: 0,0")
-    lost.run(5.0)
-    assert lost.session.snapshot().reason == "no network: not searching"
-    assert lost.session.snapshot().since == began
-
-
-def test_after_a_minute_the_network_is_asked_for_less_often() -> None:
-    lost = desk({"AT+CREG?": line("+CREG: 0,2")}).plug().run(62.0)
-    before = lost.modem.heard.count("AT+CREG?")
-    lost.run(100.0)
-    assert 9 <= lost.modem.heard.count("AT+CREG?") - before <= 11
-
-
-def test_a_sim_taken_out_while_searching_is_missed() -> None:
-    lost = desk({"AT+CREG?": line("+CREG: 0,2")}).plug().run(5.0)
-    lost.modem.answers["AT+CPIN?"] = "\r\n+CME ERROR: 10\r\n"
-    lost.until(lambda: lost.state is ModemState.SIM_MISSING, 30.0)
-
-
 # -- polls and notices -----------------------------------------------------------------------------------------------
 
 
@@ -498,9 +443,7 @@ def test_a_notice_of_nothing_new_costs_nothing(notice: str) -> None:
     assert up.modem.heard == []
 
 
-@pytest.mark.parametrize(
-    "notice", ["RDY", "^SYSSTART", "+CPIN: NOT READY", "+CFUN: 1", "SMS Ready", "+QUSIM: 1"]
-)
+@pytest.mark.parametrize("notice", ["+CPIN: READY", "+CPIN: NOT READY", "+CFUN: 1", "SMS Ready", "+QUSIM: 1"])
 def test_a_notice_of_a_restart_has_the_settings_looked_at(notice: str) -> None:
     up = desk().up()
     up.modem.heard.clear()
@@ -514,7 +457,7 @@ def test_a_modem_that_restarted_is_brought_up_in_full() -> None:
     up = desk().up()
     up.modem.heard.clear()
     up.modem.answers["AT+CNMI?"] = times(line("+CNMI: 0,0,0,0,0"), line("+CNMI: 2,1,0,1,0"))
-    up.say("\r\nRDY\r\n").run(2.0)
+    up.say("\r\nSMS Ready\r\n").run(2.0)
     assert "AT+CNMI=2,1,0,1,0" in up.modem.heard
     assert states(up)[-3:] == ["ready", "initialising", "ready"]
 
@@ -526,3 +469,42 @@ def test_a_sim_that_was_changed_is_noticed() -> None:
     up.say("\r\n+CPIN: READY\r\n").run(2.0)
     assert up.told(ModemChanged)[-1].snapshot.sim == "8944110000000000099"
     assert "AT+CNMI=2,1,0,1,0" in up.modem.heard
+
+
+def test_a_sim_that_was_changed_while_there_was_none_is_noticed() -> None:
+    up = desk().up()
+    up.modem.answers |= {"AT+CPIN?": "\r\n+CME ERROR: 10\r\n", "AT+CCID": "\r\n+CME ERROR: 10\r\n"}
+    up.say("\r\n+CPIN: NOT READY\r\n").until(lambda: up.state is ModemState.SIM_MISSING, 5.0)
+    up.modem.answers |= {"AT+CPIN?": line("+CPIN: READY"), "AT+CCID": line("+CCID: 8944110000000000099")}
+    up.until(lambda: up.state is ModemState.READY, 10.0)
+    assert Fault.SIM_CHANGED in [fact.fault for fact in up.told(FaultSeen)]
+
+
+def test_the_same_sim_put_in_again_is_no_change() -> None:
+    up = desk().up()
+    usual = up.modem.answers["AT+CCID"]
+    up.modem.answers |= {"AT+CPIN?": "\r\n+CME ERROR: 10\r\n", "AT+CCID": "\r\n+CME ERROR: 10\r\n"}
+    up.say("\r\n+CPIN: NOT READY\r\n").until(lambda: up.state is ModemState.SIM_MISSING, 5.0)
+    up.modem.answers |= {"AT+CPIN?": line("+CPIN: READY"), "AT+CCID": usual}
+    up.until(lambda: up.state is ModemState.READY, 10.0)
+    assert Fault.SIM_CHANGED not in [fact.fault for fact in up.told(FaultSeen)]
+
+
+def test_another_stick_on_the_same_port_has_not_changed_its_sim() -> None:
+    up = desk().up()
+    up.session.closed(up.now, "unplugged")
+    up.modem.answers |= {
+        "AT+CGSN": line("490154203237526"),
+        "AT+CCID": line("+CCID: 8944110000000000099"),
+    }
+    up.up()
+    assert Fault.SIM_CHANGED not in [fact.fault for fact in up.told(FaultSeen)]
+
+
+def test_a_modem_that_another_program_put_into_text_mode_is_brought_back() -> None:
+    up = desk().up()
+    up.modem.heard.clear()
+    up.modem.answers["AT+CMGF?"] = line("+CMGF: 1")
+    up.say("\r\nSMS Ready\r\n").run(5.0)
+    assert "AT+CMGF=0" in up.modem.heard
+    assert up.state is ModemState.READY

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dialogue_player import Player
+
+from simcourier.modem.rehearsal import dialogue
+from simcourier.modem.rehearsal.player import Player
 
 DIALOGUES = sorted(Path(__file__).with_name("dialogues").glob("*.txt"))
 
@@ -23,4 +25,5 @@ def test_a_dialogue_says_its_source_and_what_it_shows(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DIALOGUES, ids=lambda path: path.stem)
 def test_a_dialogue_goes_as_it_was_recorded(path: Path) -> None:
-    assert Player(path).play() > 3
+    steps = dialogue.read(path.read_text("utf-8"), path.name)
+    assert Player(steps, path.name).play() > 3

@@ -154,3 +154,37 @@ def test_leave_that_comes_when_nobody_asked_is_kept_for_nobody() -> None:
 def test_a_digest_tells_pin_and_card_apart_and_shows_neither() -> None:
     assert len({pin_digest(card, pin) for card in ("1", "2") for pin in ("1234", "4321")}) == 4
     assert "1234" not in pin_digest(ICCID, "1234")
+
+
+def test_a_cards_own_pin_goes_before_its_ports() -> None:
+    modem = LockedModem()
+    desk = Desk(modem, pin="9999")
+    desk.session.modem.pins = {ICCID: "1234"}
+    desk.plug().run(1.0)
+    assert desk.told(PinWanted)[0].pin_digest == pin_digest(ICCID, "1234")
+    allow(desk)
+    desk.until(lambda: desk.state is ModemState.READY, 2.0)
+    assert b"9999" not in desk.written
+
+
+def test_another_card_in_that_port_gets_the_ports_pin() -> None:
+    desk = Desk(LockedModem(), pin="1234")
+    desk.session.modem.pins = {"8944110000000000099": "9999"}
+    desk.plug().run(1.0)
+    assert desk.told(PinWanted)[0].pin_digest == pin_digest(ICCID, "1234")
+
+
+def test_how_many_tries_are_left_is_told() -> None:
+    modem = LockedModem()
+    modem.answers["AT+CPINR"] = "\r\n+CPINR: SIM PIN,2,3\r\n+CPINR: SIM PUK,10,10\r\n" + OK
+    assert "asks for its PIN (2 tries left)" in locked(modem).session.snapshot().reason
+
+
+def test_the_last_try_is_left_to_a_human() -> None:
+    modem = LockedModem()
+    modem.answers["AT+CPINR"] = "\r\n+CPINR: SIM PIN,1,3\r\n" + OK
+    desk = locked(modem).run(600.0)
+    assert desk.told(PinWanted) == []
+    assert tries(desk) == 0
+    assert "one try left" in desk.session.snapshot().reason
+    assert "in a phone" in desk.session.snapshot().reason

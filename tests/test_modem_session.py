@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 from modem_desk import OK, Desk, ScriptedModem, job
 
 from simcourier.errors import BugError
-from simcourier.modem.facts import LateAnswer, ModemChanged, ModemState, PartSubmitted, SubmitEnd, SubmitEnded
-from simcourier.modem.modem import Ending
+from simcourier.modem.duties import Ending
+from simcourier.modem.facts import (
+    Fault,
+    FaultSeen,
+    LateAnswer,
+    ModemChanged,
+    ModemState,
+    PartSubmitted,
+    Recovered,
+    SubmitEnd,
+    SubmitEnded,
+    UssdEnded,
+)
 from simcourier.modem.session import Session
 from simcourier.modem.states import MOVES, check_move
 from simcourier.modem.timings import Timings
@@ -33,6 +44,12 @@ SAYINGS = [
     "^BOOT:1\r\r\n",
     "+CD",
     "\xff\x00",
+    '\r\n+CMTI: "SM",2\r\n',
+    "\r\n+CPIN: NOT READY\r\n",
+    "\r\n+CREG: 1\r\n",
+    '\r\n+CUSD: 1,"Balance\r\n10.00",15\r\n',
+    '\r\n+CUSD: 0,"Balance\r\n',
+    "\r\nRDY\r\n" * 400,
 ]
 
 ANSWERS = [
@@ -60,6 +77,9 @@ DOINGS = st.one_of(
     st.tuples(st.just("prompts"), st.booleans()),
     st.tuples(st.just("unplug"), st.none()),
     st.tuples(st.just("stall"), st.none()),
+    st.tuples(st.just("lose"), st.none()),
+    st.tuples(st.just("ussd"), st.none()),
+    st.tuples(st.just("withdraw"), st.none()),
 )
 
 
@@ -69,6 +89,7 @@ class Life:
     def __init__(self) -> None:
         self.desk = Desk(pin="1234").up()
         self.jobs = 0
+        self.requests = 0
         self.answer = "well"
         self.desk.modem.on_pdu = self._on_pdu
 
@@ -113,6 +134,15 @@ class Life:
                 desk.session.closed(desk.now, "unplugged")
                 desk.modem.at_prompt = False
                 desk.plug()
+            case "lose", None:
+                desk.session.lost(desk.now, "gone")
+                desk.modem.at_prompt = False
+                desk.plug()
+            case "ussd", None:
+                self.requests += 1
+                desk.session.ussd(self.requests, "*100#", desk.now)
+            case "withdraw", None:
+                desk.session.withdraw(self.jobs, desk.now)
             case _:
                 desk.session.stalled(desk.now, "it takes nothing")
                 desk.plug()
@@ -143,6 +173,13 @@ def test_whatever_befalls_a_modem_every_job_ends_once_and_the_modem_comes_back(
         reached = [pdu for pdu in desk.modem.pdus if pdu in pdus_of(fact.job)]
         assert len(reached) == len(set(reached)), "no PDU leaves twice"
         assert len(reached) <= fact.parts_sent + (fact.end is SubmitEnd.IN_DOUBT or fact.verdict is not None)
+    assert sorted(fact.request for fact in desk.told(UssdEnded)) == list(range(1, life.requests + 1))
+    seen = [fact.fault for fact in desk.told(FaultSeen)]
+    mended = [fact.fault for fact in desk.told(Recovered)]
+    assert all(mended.count(fault) <= seen.count(fault) for fault in Fault), (
+        "what recovers was told to be wrong"
+    )
+    assert desk.session.modem.bout is None
     doubted = {fact.job for fact in desk.told(SubmitEnded) if fact.end is SubmitEnd.IN_DOUBT}
     assert {fact.job for fact in desk.told(LateAnswer)} <= doubted
     assert b"CPIN=" not in desk.written

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from modem_desk import ERROR, ICCID, OK, Desk, Reply, ScriptedModem, job
 
-from simcourier.modem.facts import ModemState, ReportArrived, SubmitEnded
-from simcourier.modem.modem import MOST_READS, MOST_UNOWNED, Chore
+from simcourier.modem.duties import Chore
+from simcourier.modem.facts import Fault, FaultSeen, MessageArrived, ModemState, ReportArrived, SubmitEnded
+from simcourier.modem.modem import MOST_READS, MOST_UNOWNED
+from simcourier.modem.stock import MOST_PLACES, MOST_RECORDED, Place, Stock
+from simcourier.modem.stored import MOST_DELETIONS
 from simcourier.sms.causes import Verdict
 from simcourier.sms.report import decode_status_report
 
@@ -62,13 +65,27 @@ def told(desk: Desk) -> list[int]:
     return [fact.report.tp_mr for fact in desk.told(ReportArrived)]
 
 
+def texts(desk: Desk) -> list[str | None]:
+    return [fact.message.text for fact in desk.told(MessageArrived)]
+
+
+def faults(desk: Desk) -> list[Fault]:
+    return [fact.fault for fact in desk.told(FaultSeen)]
+
+
+def stored_desk(modem: StoringModem, *, inbound: bool = True, keeps: bool = True) -> Desk:
+    desk = Desk(modem, inbound=inbound)
+    desk.keeps = keeps
+    return desk.up()
+
+
 def test_reports_from_before_the_start_are_told_and_deleted() -> None:
     modem = StoringModem()
     modem.cells["SR"] = {0: report(10), 5: report(11)}
     modem.cells["SM"] = {1: MESSAGE, 2: report(12), 3: "ZZ", 4: "0006"}
     desk = Desk(modem).up()
     assert told(desk) == [10, 11, 12]
-    assert modem.cells == {"SR": {}, "SM": {1: MESSAGE, 3: "ZZ", 4: "0006"}}
+    assert modem.cells == {"SR": {}, "SM": {3: "ZZ", 4: "0006"}}
     assert desk.session.modem.damaged_pdus == 1
 
 
@@ -123,7 +140,7 @@ def test_a_report_is_looked_for_in_every_store_if_the_announced_one_lacks_it() -
     modem.cells["SM"] = {4: MESSAGE}
     modem.cells["SR"] = {4: report(9)}
     desk.say('\r\n+CDSI: "SM",4\r\n')
-    assert (told(desk), modem.cells["SM"]) == ([9], {4: MESSAGE})
+    assert (told(desk), modem.cells["SR"]) == ([9], {})
 
 
 def test_a_report_that_is_nowhere_is_given_up() -> None:
@@ -230,8 +247,227 @@ def test_a_direct_report_may_lack_its_service_centre_be_in_small_letters_or_padd
     assert told(desk) == [5, 5, 5, 5]
 
 
-def test_an_incoming_message_is_no_report() -> None:
+# -- nothing is deleted before it is on record -----------------------------------------------------------------
+
+
+def test_a_report_stays_in_its_store_until_it_is_on_record() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SR"][3] = report(9)
+    desk.say('\r\n+CDSI: "SR",3\r\n').run(100.0)
+    (fact,) = desk.told(ReportArrived)
+    assert fact.token
+    assert modem.cells["SR"] == {3: report(9)}
+    desk.session.stored(fact.token, desk.now)
+    desk.settle()
+    assert modem.cells["SR"] == {}
+
+
+def test_what_was_told_and_is_not_on_record_is_not_told_again() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SR"] = {3: report(9)}
+    desk.say('\r\n+CDSI: "SR",3\r\n' * 3).say('\r\n^SMMEMFULL:"SR"\r\n')
+    assert told(desk) == [9]
+
+
+def test_what_is_not_on_record_after_ten_minutes_is_told_again_when_it_is_met() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SR"] = {3: report(9)}
+    desk.say('\r\n+CDSI: "SR",3\r\n').run(601.0)
+    desk.say('\r\n^SMMEMFULL:"SR"\r\n')
+    first, second = desk.told(ReportArrived)
+    desk.session.stored(first.token, desk.now)
+    desk.settle()
+    assert modem.cells["SR"], "the first token is no longer good"
+    desk.session.stored(second.token, desk.now)
+    desk.settle()
+    assert modem.cells["SR"] == {}
+
+
+def test_another_message_at_the_same_place_is_another_message() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    for number in (9, 10):
+        modem.cells["SR"] = {3: report(number)}
+        desk.say('\r\n+CDSI: "SR",3\r\n')
+    first, _ = desk.told(ReportArrived)
+    desk.session.stored(first.token, desk.now)
+    desk.settle()
+    assert (told(desk), modem.cells["SR"]) == ([9, 10], {3: report(10)})
+
+
+def test_a_token_of_before_the_port_was_lost_deletes_nothing() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SR"] = {3: report(9)}
+    desk.say('\r\n+CDSI: "SR",3\r\n')
+    (before,) = desk.told(ReportArrived)
+    desk.session.lost(desk.now, "unplugged")
+    desk.up()
+    desk.session.stored(before.token, desk.now)
+    desk.settle()
+    assert (told(desk), modem.cells["SR"]) == ([9, 9], {3: report(9)})
+
+
+def test_no_token_is_given_twice_even_if_another_stick_takes_the_place() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    for _ in range(2):
+        modem.cells["SR"] = {3: report(9)}
+        desk.say('\r\n+CDSI: "SR",3\r\n')
+        desk.session.lost(desk.now, "unplugged")
+        desk.session.modem.forget_everything()
+        desk.up()
+    tokens = [fact.token for fact in desk.told(ReportArrived)]
+    assert len(tokens) == len(set(tokens)) >= 2
+
+
+def test_what_is_on_record_and_was_not_deleted_is_deleted_when_it_is_met_and_not_told() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.cells["SR"] = {3: report(9)}
+    desk.say('\r\n+CDSI: "SR",3\r\n')
+    modem.cells["SR"] = {5: report(9)}
+    desk.say('\r\n+CDSI: "SR",5\r\n')
+    assert (told(desk), modem.cells["SR"]) == ([9], {})
+
+
+def test_a_place_that_the_modem_will_not_clear_is_not_tried_for_ever() -> None:
+    modem = StoringModem({"AT+CMGD=3": ERROR})
+    desk = stored_desk(modem)
+    modem.cells["SR"] = {3: report(9)}
+    for _ in range(5):
+        desk.say('\r\n+CDSI: "SR",3\r\n').say('\r\n^SMMEMFULL:"SR"\r\n')
+    assert (told(desk), modem.heard.count("AT+CMGD=3")) == ([9], 1)
+
+
+def test_deletions_leave_room_for_jobs() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SR"] = {n: report(n) for n in range(12)}
+    desk.say('\r\n^SMMEMFULL:"SR"\r\n')
+
+    def a_job_comes(_: str) -> str:
+        desk.session.submit(job(now=desk.now), desk.now)
+        desk.session.permit(1, True, desk.now)
+        return OK
+
+    modem.answers["AT+CMGD=0"] = a_job_comes
+    modem.heard.clear()
+    for fact in desk.told(ReportArrived):
+        desk.session.stored(fact.token, desk.now)
+    desk.settle()
+    order = [text for text in modem.heard if text.startswith(("AT+CMGD", "AT+CMGS"))]
+    assert len(order) == 13
+    assert order.index("AT+CMGS=14") <= MOST_DELETIONS
+
+
+def test_a_store_that_is_two_stores_together_is_not_read_besides_them() -> None:
+    modem = StoringModem({"AT+CPMS=?": '\r\n+CPMS: ("SM","ME","MT"),("SM"),("SM")\r\n' + OK})
+    modem.cells = {"SM": {1: report(1)}, "ME": {}, "MT": {1: report(1)}}
+    desk = stored_desk(modem, keeps=False)
+    assert (told(desk), any("MT" in text for text in modem.heard)) == ([1], False)
+
+
+def test_a_hundred_reports_at_once_are_all_told_and_deleted() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.cells["SR"] = {n: report(n) for n in range(100)}
+    desk.say("".join(f'\r\n+CDSI: "SR",{n}\r\n' for n in range(100)))
+    assert (sorted(told(desk)), modem.cells["SR"]) == (list(range(100)), {})
+
+
+def test_the_record_of_places_and_of_what_is_on_record_is_bounded() -> None:
+    stock = Stock()
+    for number in range(MOST_PLACES + 10):
+        stock.set_aside(Place("SM", number), f"{number:024X}", 0.0)
+    assert stock.give_up_unreadable("SM") == MOST_PLACES
+    for number in range(MOST_RECORDED + 10):
+        assert stock.recorded(stock.told(Place("SR", 0), f"{number:024X}", 0.0))
+    assert stock.is_told(Place("SR", 1), f"{MOST_RECORDED + 9:024X}", 0.0, 1.0)
+    assert not stock.is_told(Place("SR", 1), f"{0:024X}", 0.0, 1.0)
+    assert not stock.recorded(4711)
+
+
+# -- what people write -----------------------------------------------------------------------------------------
+
+
+def test_a_message_that_is_announced_is_read_told_and_deleted_once_on_record() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.cells["SM"] = {4: MESSAGE}
+    desk.say('\r\n+CMTI: "SM",4\r\n')
+    assert (texts(desk), modem.cells["SM"]) == (["12"], {})
+    assert [(fact.sim, bool(fact.token)) for fact in desk.told(MessageArrived)] == [(ICCID, True)]
+
+
+def test_a_message_that_is_handed_over_lies_in_no_store() -> None:
     desk = Desk().up()
     desk.say(f"\r\n+CMT: ,22\r\n{MESSAGE}\r\n")
     assert told(desk) == []
+    assert [fact.token for fact in desk.told(MessageArrived)] == [0]
     assert desk.session.modem.damaged_pdus == 0
+
+
+def test_a_message_from_before_the_sim_told_who_it_is_is_told_with_its_sim() -> None:
+    desk = Desk()
+    desk.session.opening(desk.now)
+    desk.session.opened(desk.now)
+    desk.session.receive(f"\r\n+CMT: ,22\r\n{MESSAGE}\r\n".encode(), desk.now)
+    desk.until(lambda: desk.state is ModemState.READY, 5.0)
+    assert [fact.sim for fact in desk.told(MessageArrived)] == [ICCID]
+
+
+def test_with_inbound_off_messages_of_people_stay_and_reports_go() -> None:
+    modem = StoringModem()
+    modem.cells["SM"] = {1: MESSAGE, 2: report(12)}
+    desk = stored_desk(modem, inbound=False)
+    desk.say('\r\n+CMTI: "SM",1\r\n').say(f"\r\n+CMT: ,22\r\n{MESSAGE}\r\n")
+    assert (texts(desk), told(desk), modem.cells["SM"]) == ([], [12], {1: MESSAGE})
+
+
+def test_with_inbound_off_a_store_full_of_messages_is_said_in_words_until_there_is_room() -> None:
+    modem = StoringModem()
+    modem.cells["SM"] = {n: MESSAGE[:-2] + f"{n:02X}" for n in range(20)}
+    desk = stored_desk(modem, inbound=False)
+    assert faults(desk).count(Fault.STORE_FULL) == 1
+    assert "SM full of messages" in desk.session.snapshot().reason
+    assert desk.state is ModemState.READY
+    del modem.cells["SM"][7]
+    desk.say('\r\n^SMMEMFULL:"SM"\r\n')
+    assert desk.session.snapshot().reason == ""
+
+
+def test_a_modem_that_is_ready_says_all_that_an_admin_should_know() -> None:
+    modem = StoringModem({"AT+CSCA?": '\r\n+CSCA: "",129\r\n' + OK})
+    modem.cells["SM"] = {n: MESSAGE[:-2] + f"{n:02X}" for n in range(20)}
+    reason = stored_desk(modem, inbound=False).session.snapshot().reason
+    assert "service centre" in reason
+    assert "SM full of messages" in reason
+
+
+def test_a_full_store_that_is_drained_leaves_no_warning() -> None:
+    modem = StoringModem()
+    modem.cells["SM"] = {n: MESSAGE[:-2] + f"{n:02X}" for n in range(20)}
+    desk = stored_desk(modem)
+    assert (len(texts(desk)), modem.cells["SM"], desk.session.snapshot().reason) == (20, {}, "")
+    assert faults(desk) == [Fault.STORE_FULL]
+
+
+def test_a_message_that_cannot_be_read_is_told_once_and_left_alone() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.cells["SM"] = {4: "0006"}
+    for _ in range(5):
+        desk.say('\r\n+CMTI: "SM",4\r\n').say('\r\n^SMMEMFULL:"SR"\r\n')
+    assert (faults(desk), desk.session.modem.damaged_pdus) == ([Fault.NOISE], 1)
+    assert modem.cells["SM"] == {4: "0006"}
+
+
+def test_a_full_store_loses_what_nobody_can_read_and_nothing_else() -> None:
+    modem = StoringModem()
+    modem.cells["SM"] = {n: f"00060{n:03X}" for n in range(20)}
+    desk = stored_desk(modem)
+    assert (modem.cells["SM"], desk.session.snapshot().reason) == ({}, "")

@@ -139,7 +139,7 @@ def test_nothing_but_the_pdu_is_typed_into_an_open_prompt() -> None:
     desk = up()
     desk.submit(work(desk), permitted=False)
     written = desk.written
-    desk.say(REPORT + '\r\n+CDSI: "SR",3\r\n\r\n+CREG: 2\r\n\r\nRDY\r\n')
+    desk.say(REPORT + '\r\n+CDSI: "SR",3\r\n\r\n+CREG: 1,"4CA"\r\n\r\n+CPIN: READY\r\n')
     desk.session.poll(desk.now)
     desk.run(5.0)
     assert desk.written == written

@@ -19,6 +19,8 @@ ESC = b"\x1b"
 CTRL_Z = b"\x1a"
 
 LONGEST_COMMAND = 400
+LONE_PATIENCE = 0.3
+"""Seconds that a final result code may take behind the line of an answer that may lack one."""
 MOST_LINES = 600
 """Lines kept of one response: 255 stored messages of two lines, and some."""
 HEADER_PATIENCE = 8
@@ -65,6 +67,8 @@ class Shape(StrEnum):
     """Any line that does not look unsolicited: CGMI and its like answer without a prefix."""
     PDU = "pdu"
     """The line of hex after a claimed one."""
+    LONE = "lone"
+    """None besides, and the first claimed line may be the end: no final result code need come behind it."""
     PROMPT = "prompt"
     """None; the command opens a prompt, and what it claims comes after the PDU."""
 
@@ -126,10 +130,12 @@ class Engine:
         "_header",
         "_header_age",
         "_lines",
+        "_lone",
         "_pdu",
         "_splitter",
         "_trace",
         "deadline",
+        "hushed",
         "overflow",
         "phase",
     )
@@ -140,10 +146,13 @@ class Engine:
         self.phase = Phase.LOST
         self.deadline: float | None = None
         self.overflow = 0
+        self.hushed = False
+        """Unsolicited lines come by the thousand: they are not put in the trace."""
         self._echo = ""
         self._claims: tuple[str, ...] = ()
         self._free = False
         self._pdu = False
+        self._lone = False
         self._lines: list[str] = []
         self._header = ""
         self._header_age = 0
@@ -162,6 +171,7 @@ class Engine:
             self._claims = command.claims
             self._free = command.shape is Shape.FREE
             self._pdu = command.shape is Shape.PDU
+            self._lone = command.shape is Shape.LONE
         return text.encode("ascii") + b"\r"
 
     def _phase_after(self, command: Command) -> Phase:
@@ -224,7 +234,7 @@ class Engine:
         self.deadline = deadline
         self._echo = echo
         self._claims = ()
-        self._free = self._pdu = False
+        self._free = self._pdu = self._lone = False
         self._lines = []
 
     # -- what is heard ------------------------------------------------------------------------------------------
@@ -273,6 +283,8 @@ class Engine:
 
     def _claim(self, line: str, now: float) -> None:
         self._trace.heard(line, now)
+        if self._lone:
+            self.deadline = now + LONE_PATIENCE
         if len(self._lines) < MOST_LINES:
             self._lines.append(line)
         else:
@@ -320,7 +332,8 @@ class Engine:
         if self._claims_oddly(line):
             self._claim(line, now)
             return None
-        self._trace.heard_unasked(line, now)
+        if not self.hushed:
+            self._trace.heard_unasked(line, now)
         if _TWO_LINES.match(line):
             self._header = line
             self._header_age = 0

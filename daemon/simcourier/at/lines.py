@@ -8,8 +8,9 @@ PROMPT = ">"
 LONGEST_LINE = 1024
 """Characters kept of a line. The longest PDU line has 2 * (12 + 164) hex digits; a GPS or diag port has no ends."""
 
-# Blanks, and the control characters that line noise, a power-up or an echoed ESC and Ctrl-Z leave behind.
-BLANKS = "".join(map(chr, range(0x21))) + "\x7f"
+# Blanks, the control characters that a power-up or an echoed ESC and Ctrl-Z leave behind, and line noise: no answer
+# begins or ends outside ASCII.
+BLANKS = "".join(map(chr, [*range(0x21), *range(0x7F, 0x100)]))
 
 
 class LineSplitter:

@@ -19,11 +19,24 @@ _REFERENCE = re.compile(r"\+CMGS ?:\D*(\d{1,3})(?!\d)", re.IGNORECASE)
 _IDENTITY_NUMBER = re.compile(r"(?<!\d)\d{14,22}(?:[Ff]\d?)?(?!\d)")
 _CODE = re.compile(r"\+CM([ES]) ?ERROR ?:? ?(.+)$", re.IGNORECASE)
 _HEX = re.compile(r"[0-9A-Fa-f]+")
+_UCS2 = re.compile(r"(?:[0-9A-Fa-f]{4})+")
+_E164 = re.compile(r"\+[1-9]\d{4,14}")
+_DIGITS = re.compile(r"\d{4,}")
 
 # A SIM that has just started: 27.007 section 9.2, 27.005 section 3.2.5, and Wavecom's 512 and 515 "please wait".
 _SIM_STARTING = {("E", "14"), ("E", "515"), ("S", "314"), ("S", "512"), ("E", "SIM BUSY"), ("S", "SIM BUSY")}
 
 _IDENTITY_LABELS = frozenset({"CGMI", "CGMM", "CGMR", "GMI", "GMM", "GMR", "REVISION"})
+
+_REJECT_FIELDS = 7
+_INTERNATIONAL = "145"
+_BY_3GPP = "0"
+"""27.007 section 7.2, `<cause_type>`: the cause is one of TS 24.008 or 24.301, not the manufacturer's."""
+
+# What AT+CEER says while it has nothing to say.
+_NO_FAILURE = re.compile(
+    r"|no (?:cause|error|report|information).*|normal.*|none|unknown|0+|unspecified", re.IGNORECASE
+)
 
 LONGEST_IDENTITY = 64
 
@@ -92,12 +105,29 @@ def registration_unasked(line: str) -> Registration | None:
     return None if rest.partition(",")[0].strip() in _STAT else _STAT.get(first.strip())
 
 
+def reject_cause(lines: Iterable[str]) -> int | None:
+    """Read why the network refused from `+CREG: 3,stat,[lac],[ci],[act],0,cause`; None where it did not."""
+    for line in lines:
+        values = fields(line)
+        if len(values) >= _REJECT_FIELDS and values[-2] == _BY_3GPP and (cause := _number(values[-1])):
+            return cause
+    return None
+
+
+def failure_report(lines: Iterable[str]) -> str:
+    """Read what `+CEER:` says in words, without longer numbers; empty where it says nothing."""
+    for line in lines:
+        told = _printable(line.partition(":")[2].replace('"', ""))
+        return "" if _NO_FAILURE.fullmatch(told) else _DIGITS.sub("...", told)
+    return ""
+
+
 def operator(lines: Iterable[str]) -> str:
     """Read the operator's name from `+COPS: mode,format,"name"[,act]`; empty without one."""
     for line in lines:
         values = fields(line)
         if len(values) >= 3:
-            return _printable(values[2])
+            return _printable(_decoded(values[2]))
     return ""
 
 
@@ -192,10 +222,40 @@ def pin_state(lines: Iterable[str]) -> str:
     return ""
 
 
+def tries_left(lines: Iterable[str], wanted: str) -> int | None:
+    """Read how often `SIM PIN` or `SIM PUK` may still be tried.
+
+    `+CPINR: SIM PIN,3,3` and `^CPIN: SIM PIN,3,10,3,10,3` name it; `+SPIC: 3,10,3,10`, `+QPINC: "SC",3,10` and
+    `+ZPINPUK: 3,10` tell PIN and then PUK, `#PCT: 3` and `^SPIC: 3` the one that is asked for.
+    """
+    for line in lines:
+        values = fields(line)
+        if values[0].upper() in (wanted, "SC") or values[0].isdigit():
+            numbers = [number for value in values if (number := _number(value)) is not None]
+            place = 1 if wanted == "SIM PUK" and values[0].upper() != wanted and len(numbers) > 1 else 0
+            return numbers[place] if numbers else None
+    return None
+
+
+def own_number(lines: Iterable[str]) -> str:
+    """Read the SIM's number from `+CNUM: [name],"number",type`, as +447700900001; empty where it is none.
+
+    A number without its country could be anybody's and counts as none.
+    """
+    for line in lines:
+        _, number, type_of_number, *_ = [*fields(line), "", ""]
+        number = _decoded(number)
+        if type_of_number == _INTERNATIONAL and not number.startswith("+"):
+            number = "+" + number
+        if _E164.fullmatch(number):
+            return number
+    return ""
+
+
 def service_centre(lines: Iterable[str]) -> str:
     """Read the number from `+CSCA: "number",type`; empty when the SIM has none."""
     for line in lines:
-        return _printable(fields(line)[0])
+        return _printable(_decoded(fields(line)[0]))
     return ""
 
 
@@ -234,6 +294,17 @@ def _unswapped(digits: str) -> str:
     if not digits.startswith("98") or len(digits) < 18:
         return digits
     return "".join(digits[n + 1 : n + 2] + digits[n] for n in range(0, len(digits), 2))
+
+
+def _decoded(text: str) -> str:
+    """Undo `AT+CSCS="UCS2"`, which another program may have left: "002B0034" is "+4".
+
+    Only what would be Latin-1 is taken for it; the digits of a number never are, since "00" would be a NUL.
+    """
+    if not _UCS2.fullmatch(text) or any(text[at : at + 2] != "00" for at in range(0, len(text), 4)):
+        return text
+    decoded = bytes.fromhex(text).decode("utf-16-be")
+    return decoded if decoded.isprintable() else text
 
 
 def _printable(text: str) -> str:

@@ -5,20 +5,28 @@ from __future__ import annotations
 from simcourier.at.engine import Answer, Command, End, Shape
 from simcourier.at.parse import sim_is_starting
 from simcourier.errors import EquipmentError
+from simcourier.modem.facts import Fault
 from simcourier.modem.modem import Modem
-from simcourier.modem.waits import Pause, Procedure
+from simcourier.modem.waits import InStep, Pause, Procedure
 
-SKIPPED = Answer(End.ERROR, "not asked: it went unanswered before", [])
+SKIPPED = Answer(End.ERROR, "not asked: the modem has no answer to it", [])
 
 _UNANSWERABLE = 2
 
 
 class DialogueError(EquipmentError):
-    """The dialogue can't go on as it is; the message says what was seen."""
+    """The dialogue can't go on as it is; the message says what was seen, `fault` as what it counts."""
+
+    def __init__(self, seen: str, fault: Fault = Fault.OUT_OF_STEP) -> None:
+        super().__init__(seen)
+        self.fault = fault
 
 
 class NoPromptError(DialogueError):
     """A prompt did not come."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(seen, Fault.NO_PROMPT)
 
 
 class SilenceError(DialogueError):
@@ -33,12 +41,20 @@ def ask(
     A command that a modem leaves unanswered twice although it answers `AT` at once is not sent to it again: some
     hang on commands that others have (an E3131 on CLAC), and one question less is better than a modem less.
     """
-    if m.unanswerable.get(text, 0) >= _UNANSWERABLE:
+    quirks = m.quirks
+    if text in quirks.never or m.unanswerable.get(text, 0) >= _UNANSWERABLE:
         return SKIPPED
+    if quirks.pause:
+        yield Pause(quirks.pause)
+    if text in quirks.lone:
+        shape = Shape.LONE
     answer: Answer = yield Command(text, claims, timeout or m.timings.command, shape)
+    if answer.end is End.SILENCE and shape is Shape.LONE and answer.lines:
+        yield InStep()
+        answer = Answer(End.OK, "", answer.lines)
     if answer.end is End.SILENCE:
         m.unanswered = text
-        raise DialogueError(f"{text}: no answer")
+        raise DialogueError(f"{text}: no answer", Fault.SILENT)
     m.unanswerable.pop(text, None)
     return answer
 

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from hashlib import blake2b
 from typing import NamedTuple
 
+from simcourier.at.quirks import UNKNOWN, Quirks
+from simcourier.modem.duties import Announced, Chore, Ending, Flight, LinkMode, Permit, PromptTrust, Sort
 from simcourier.modem.facts import (
     Fact,
+    Fault,
+    FaultSeen,
     Job,
     LateAnswer,
+    MessageArrived,
     ModemChanged,
     ModemSnapshot,
     ModemState,
     PartSubmitted,
+    Recovered,
     ReportArrived,
     ReportRoute,
+    Rung,
     SubmitEnd,
     SubmitEnded,
+    UssdEnd,
+    UssdEnded,
 )
+from simcourier.modem.ladder import Bout
 from simcourier.modem.states import check_move
+from simcourier.modem.stock import Stock
+from simcourier.modem.talk import Talk, read_answer
 from simcourier.modem.timings import Timings
-from simcourier.sms.causes import Verdict
+from simcourier.sms.deliver import Deliver
 from simcourier.sms.report import StatusReport
 
 MOST_UNOWNED = 64
@@ -43,56 +55,22 @@ class Standing(NamedTuple):
 _NEVER_SEEN = Standing(ModemState.ABSENT, "", 0.0)
 
 
-class Permit(StrEnum):
-    """What was decided about a job's PDU, or about a PIN."""
-
-    AWAITED = "awaited"
-    GRANTED = "granted"
-    REFUSED = "refused"
-
-
-class PromptTrust(StrEnum):
-    """Whether this modem can be relied on to give a prompt."""
-
-    GOOD = "good"
-    FAILED = "failed"
-    """The last one asked for did not come."""
-
-
-class Chore(StrEnum):
-    """What a ready modem may have to do besides sending."""
-
-    CHECK = "check"
-    """Something said that the modem may have restarted or lost its SIM, or that the dialogue is out of step."""
-    ACKNOWLEDGE = "acknowledge"
-    """A message was handed over under CSMS=1: `AT+CNMA` is due."""
-    LOOK = "look"
-    """Read whatever reports are in the stores."""
-    POLL = "poll"
-    """Ask for registration, operator and signal."""
-
-
-@dataclass(slots=True)
-class Flight:
-    """A job on its way through this modem; `in_air` is the part whose Ctrl-Z left and whose answer is missing."""
-
-    job: Job
-    permit: Permit = Permit.AWAITED
-    parts_sent: int = 0
-    in_air: int | None = None
-    wire_at: float = 0.0
-    late_tp_mr: int | None = None
-    behind_doubt: bool = False
-    """A message in doubt went before this part: an answer may still be that one's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a job is to end."""
-
-    end: SubmitEnd
-    reason: str = ""
-    verdict: Verdict | None = None
+_KEPT = frozenset(
+    {
+        "stock",
+        "pin",
+        "pins",
+        "roaming",
+        "inbound",
+        "reset",
+        "now",
+        "standing",
+        "device",
+        "pins_tried",
+        "facts",
+    }
+)
+"""What is set from outside, or must outlive `Modem.forget_everything`."""
 
 
 @dataclass(slots=True)
@@ -103,6 +81,14 @@ class Modem:
     port: str
     timings: Timings
     pin: str | None = field(default=None, repr=False)
+    pins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """PINs by the ICCID of their card, ahead of `pin`."""
+    roaming: bool = True
+    """Whether the SIM may send while it roams."""
+    inbound: bool = True
+    """Whether what people write is read and deleted; where not, it stays in the stores."""
+    reset: bool = True
+    """Whether AT+CFUN=1,1 may be used to bring the modem back."""
     now: float = 0.0
     standing: Standing = _NEVER_SEEN
 
@@ -116,7 +102,39 @@ class Modem:
     signal_dbm: int | None = None
     reports: ReportRoute = ReportRoute.NONE
     failures: int = 0
+    bout: Bout | None = None
+    """The trouble it is in, until it is ready again."""
+    refusals: int = 0
+    """Submits refused in a row for causes that lie with SIM or modem."""
+    reset_after: float = 0.0
+    reset_pause: float = 0.0
+    """When, and how long after that, refusals alone may have it restarted again."""
+    had_sim: bool = False
+    """A SIM told who it is since the port appeared."""
+    offline: bool = False
+    """The modem said that it lost its network, and that was not looked into yet."""
+    link: LinkMode = LinkMode.USUAL
+    sent_at: float = 0.0
+    """When the last job was over."""
+    checked_at: float = -1e9
     warning: str = ""
+    store_warning: str = ""
+    """Which store is full of what stays there."""
+    device: str = ""
+    """The USB device of the port, as the radio found it: 1-2.3."""
+    quirks: Quirks = UNKNOWN
+    sim_seen: tuple[str, str] = ("", "")
+    """IMEI and the SIM that was last in there, also while there is none."""
+    network: str = ""
+    """The home network of `sim`, out of its IMSI."""
+    number: str = ""
+    """The number of `sim`, where it tells one."""
+    number_of: str = ""
+    """The SIM that was asked for its number."""
+    rates: deque[int] = field(default_factory=deque)
+    """At which rates to look for it on a serial line, the one in use first; none: its port has no rate."""
+    rate_wanted: int = 0
+    """The rate that the radio is to set the port to, once."""
 
     settled: bool = False
     """It was ready once since the port appeared, so a short check shows whether its settings still hold."""
@@ -141,12 +159,25 @@ class Modem:
     flight: Flight | None = None
     doubt: tuple[int, int] | None = None
     """Job and part whose late answer would still be recognised: no PDU has left since."""
-    reads: deque[tuple[str, int]] = field(default_factory=deque)
+    reads: deque[Announced] = field(default_factory=deque)
+    stock: Stock = field(default_factory=Stock)
+    stock_of: str = ""
+    """The SIM whose messages are in there."""
+    full_stores: set[str] = field(default_factory=set)
+    talk: Talk | None = None
+    """The USSD request at hand."""
+    ussd_packed: bool = False
+    """It takes codes as packed septets only."""
+    ussd_open: bool = False
+    """The network waits for a reply in a USSD session, which nobody will give."""
+    told_at: dict[Fault, float] = field(default_factory=dict)
+    """When faults that may come by the thousand were told."""
     chores: set[Chore] = field(default_factory=set)
     reopen_at: float = 0.0
-    reopen_wanted: bool = False
-    unowned: list[StatusReport] = field(default_factory=list)
-    """Reports that came before the SIM told who it is: a stick that kept its settings hands them over at once."""
+    rescue_wanted: Rung | None = None
+    """What the radio is to do with the port or its USB device, once; REOPEN, REAUTHORISE or POWER."""
+    unowned: list[StatusReport | Deliver] = field(default_factory=list)
+    """What was handed over before the SIM told who it is: a stick that kept its settings does that at once."""
     damaged_pdus: int = 0
     facts: list[Fact] = field(default_factory=list)
 
@@ -174,6 +205,10 @@ class Modem:
             signal_dbm=self.signal_dbm,
             reports=self.reports,
             failures=self.failures,
+            network=self.network,
+            number=self.number,
+            quirks=self.quirks.name,
+            device=self.device,
         )
 
     def become(self, state: ModemState, reason: str = "", ending: Ending | None = None) -> None:
@@ -185,17 +220,76 @@ class Modem:
         if old.state is state and old.reason == reason:
             return
         check_move(old.state, state)
+        self._notice_loss(state, reason)
         since = old.since if old.state is state else self.now
         self.standing = Standing(state, reason, since)
         self.tell_change()
-        if self.flight is not None and state not in (ModemState.READY, ModemState.SENDING):
+        if state is ModemState.READY:
+            self._recovered()
+        elif self.flight is not None and state is not ModemState.SENDING:
             self.end(ending or self._ending_by_loss(reason))
 
-    def fall_silent(self, reason: str) -> None:
+    def _notice_loss(self, state: ModemState, reason: str) -> None:
+        """A SIM that is missing after it was there is lost; so is a network, unless a start leads through that."""
+        if state is ModemState.SIM_MISSING and self.had_sim:
+            self.ail(Fault.SIM_LOST, reason)
+        elif state in (ModemState.SEARCHING, ModemState.BARRED) and self.settled and self.bout is None:
+            self.ail(Fault.NETWORK_LOST, reason)
+
+    def fall_silent(self, reason: str, fault: Fault = Fault.SILENT) -> None:
         """Move to `silent`, unless it is there already: when it fell silent is what its probing is paced by."""
         if self.standing.state is not ModemState.SILENT:
             self.reopen_at = self.now + self.timings.reopen
+            self.ail(fault, reason)
             self.become(ModemState.SILENT, reason)
+
+    def tell_fault(self, fault: Fault, detail: str) -> None:
+        """Tell that something went wrong; the modem may be as ready as before."""
+        self.facts.append(FaultSeen(self.name, fault, detail, self.now))
+
+    def hear_network(self, lines: list[str]) -> None:
+        """An answer by USSD is complete. What the network says by itself answers nothing, but is ended too."""
+        heard = read_answer(lines)
+        if heard.open:
+            self.ussd_open = True
+            self.chores.add(Chore.USSD)
+        if self.talk is not None and self.talk.asked:
+            self.end_talk(heard.end, heard.text)
+
+    def end_talk(self, end: UssdEnd, text: str) -> None:
+        """The USSD request at hand is over."""
+        talk, self.talk = self.talk, None
+        if talk is not None:
+            self.facts.append(UssdEnded(self.name, self.sim, talk.request, end, text))
+
+    def give_up_talk(self) -> None:
+        """The network did not answer in time; what came of a broken answer is told."""
+        talk = self.talk
+        if talk is not None and talk.lines:
+            self.hear_network(talk.lines)
+        elif talk is not None:
+            self.ussd_open = self.ussd_open or talk.asked
+            self.chores.add(Chore.USSD)
+            self.end_talk(UssdEnd.SILENT, "the network did not answer in time")
+
+    def tell_now_and_then(self, fault: Fault, detail: str) -> None:
+        """Tell a fault that may come by the thousand: once in a while."""
+        if self.now - self.told_at.get(fault, -self.timings.calm) >= self.timings.calm:
+            self.told_at[fault] = self.now
+            self.tell_fault(fault, detail)
+
+    def ail(self, fault: Fault, detail: str) -> None:
+        """Tell a fault that keeps the modem from sending, once until it is ready again."""
+        if self.bout is None:
+            self.bout = Bout(fault, self.now)
+        if fault not in self.bout.told:
+            self.bout.told.add(fault)
+            self.tell_fault(fault, detail)
+
+    def _recovered(self) -> None:
+        bout, self.bout = self.bout, None
+        if bout is not None:
+            self.facts.append(Recovered(self.name, bout.fault, bout.highest, self.now - bout.began))
 
     def begin_sending(self) -> None:
         """Move to `sending`; not told, since the job's own facts tell it. How long it can send counts on."""
@@ -205,7 +299,8 @@ class Modem:
     def done_sending(self) -> None:
         """Move back to `ready`; not told either."""
         check_move(self.standing.state, ModemState.READY)
-        self.standing = Standing(ModemState.READY, self.warning, self.standing.since)
+        self.sent_at = self.now
+        self.standing = Standing(ModemState.READY, self.remark(), self.standing.since)
 
     def _ending_by_loss(self, reason: str) -> Ending:
         lost = self.flight is not None and self.flight.in_air is not None
@@ -252,38 +347,75 @@ class Modem:
             self.doubt = None
             self.facts.append(LateAnswer(self.name, self.sim, job, part, tp_mr))
 
-    def report(self, report: StatusReport) -> None:
+    def report(self, report: StatusReport, token: int = 0) -> None:
         """Tell a status report; one that comes before the SIM told who it is waits for that.
 
         A modem that was ready without telling its SIM will not tell it any more.
         """
         if self.sim or self.settled:
-            self.facts.append(ReportArrived(self.name, self.sim, report))
+            self.facts.append(ReportArrived(self.name, self.sim, report, token))
         elif len(self.unowned) < MOST_UNOWNED:
             self.unowned.append(report)
 
+    def message(self, message: Deliver, token: int = 0) -> None:
+        """Tell what somebody wrote to the SIM; it waits for the SIM as a report does."""
+        if self.sim or self.settled:
+            self.facts.append(MessageArrived(self.name, self.sim, message, token))
+        elif len(self.unowned) < MOST_UNOWNED:
+            self.unowned.append(message)
+
     def identify(self, sim: str) -> None:
-        """The SIM told who it is: the reports that waited for that are its."""
+        """The SIM told who it is: what waited for that is its. What lay on another SIM is forgotten."""
+        if sim != self.stock_of:
+            self.stock_of = sim
+            self.stock.clear()
+        self.had_sim = self.had_sim or bool(sim)
         self.sim = sim
         waiting, self.unowned = self.unowned, []
-        for report in waiting:
-            self.report(report)
+        for message in waiting:
+            if isinstance(message, StatusReport):
+                self.report(message)
+            else:
+                self.message(message)
+
+    def remark(self) -> str:
+        """What an admin should know of a modem that is ready."""
+        if self.warning and self.store_warning:
+            return f"{self.warning}; {self.store_warning}"
+        return self.warning or self.store_warning
+
+    def want(self, rung: Rung) -> None:
+        """Have the radio take a step for this modem."""
+        if self.bout is not None:
+            self.bout.take(rung, self.now)
+        self.rescue_wanted = rung
+        if rung in (Rung.REAUTHORISE, Rung.POWER):
+            self.settled = False
+        self.reopen_at = self.now + self.timings.reopen
 
     def tell_change(self) -> None:
         """Tell the modem as it is now."""
         self.facts.append(ModemChanged(self.snapshot()))
 
     def may_delete(self, token: int) -> None:
-        """What a fact with this token told is on record."""
+        """What a fact with this token told is on record: delete it from its store when there is time."""
+        if self.stock.recorded(token):
+            self.chores.add(Chore.DELETE)
+
+    def warn_of_stores(self) -> None:
+        """Say which stores are full, while they are."""
+        full = [store for store in sorted(self.full_stores) if not self.stock.leaving(store)]
+        why = "which it does not delete" if self.inbound else "which stay there: inbound.enabled is false"
+        self.store_warning = f"{' and '.join(full)} full of messages, {why}" if full else ""
 
     def has_chores(self) -> bool:
         """Whether a ready modem has something to do."""
         return self.flight is not None or bool(self.chores) or bool(self.reads)
 
-    def announce(self, store: str, index: int) -> None:
-        """A report lies in a store."""
+    def announce(self, store: str, index: int, sort: Sort = Sort.REPORT) -> None:
+        """A message lies in a store."""
         if len(self.reads) < MOST_READS:
-            self.reads.append((store, index))
+            self.reads.append(Announced(store, index, sort))
         else:
             self.chores.add(Chore.LOOK)
 
@@ -295,15 +427,36 @@ class Modem:
         """What a PIN is counted against: the SIM, or the modem while the SIM does not tell who it is."""
         return self.sim or self.imei
 
+    def forget_everything(self) -> None:
+        """Begin as with a modem that was never seen; its port is closed. Which PINs were tried is remembered."""
+        for each in fields(self):
+            if each.name in _KEPT:
+                continue
+            if each.default_factory is not MISSING:
+                setattr(self, each.name, each.default_factory())
+            elif each.default is not MISSING:
+                setattr(self, each.name, each.default)
+
     def forget_port(self) -> None:
         """The port is gone: what comes back may have restarted, with another SIM."""
         self.settled = False
         self.sim = ""
+        self.had_sim = False
         self.doubt = None
+        self.stock.clear()
+        self.stock_of = ""
+        self.full_stores.clear()
+        self.store_warning = ""
+        self.ussd_open = False
+        self.refusals = 0
+        self.link = LinkMode.USUAL
         self.chores.clear()
         self.reads.clear()
-        self.prompt = PromptTrust.GOOD
-        self.reopen_wanted = False
+        if self.bout is None:
+            self.prompt = PromptTrust.GOOD
+        self.rescue_wanted = None
+        self.rates.clear()
+        self.rate_wanted = 0
         self.store = ""
         self.unanswered = ""
         self.unanswerable.clear()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from simcourier.at import parse
 from simcourier.at.engine import Answer, Command, End, Shape
-from simcourier.modem import bring_up, stored
+from simcourier.modem import bring_up, stored, ussd
 from simcourier.modem.asking import DialogueError, NoPromptError, SilenceError, ask
-from simcourier.modem.facts import ModemState, SubmitEnd
-from simcourier.modem.modem import Chore, Ending, Flight, Modem, Permit, PromptTrust
-from simcourier.modem.waits import AwaitPermit, Doze, Escape, InStep, Lull, Pause, Procedure, Rest, TypePdu
-from simcourier.sms.causes import Kind, Verdict, judge
+from simcourier.modem.duties import Chore, Ending, Flight, LinkMode, Permit, PromptTrust
+from simcourier.modem.facts import Fault, ModemState, SubmitEnd
+from simcourier.modem.modem import Modem
+from simcourier.modem.refusals import a_restart_may_help, fault_of
+from simcourier.modem.regaining import back_in_step, leave_prompt, prove_prompt, regain, restart
+from simcourier.modem.waits import AwaitPermit, InStep, Lull, Pause, Procedure, Rest, TypePdu
+from simcourier.sms.causes import Judgement, Kind, Verdict, judge
 
 REFERENCE = ("+CMGS",)
 
@@ -19,9 +22,7 @@ def live(m: Modem) -> Procedure[None]:
     while True:
         try:
             yield from regain(m)
-            if m.prompt is not PromptTrust.GOOD:
-                yield from prove_prompt(m)
-            yield from (bring_up.check(m) if m.settled else bring_up.bring_up(m))
+            yield from prepare(m)
             yield from serve(m)
         except NoPromptError as trouble:
             m.prompt = PromptTrust.FAILED
@@ -33,110 +34,60 @@ def live(m: Modem) -> Procedure[None]:
 def fall_back(m: Modem, trouble: DialogueError) -> None:
     """Leave whatever state this was; a job at hand ends."""
     m.failures += 1
+    if trouble.fault is Fault.RESTARTED:
+        m.settled = False
     if isinstance(trouble, SilenceError):
-        m.fall_silent(str(trouble))
+        m.fall_silent(str(trouble), trouble.fault)
     else:
+        m.ail(trouble.fault, str(trouble))
         m.become(ModemState.RESYNC, str(trouble))
 
 
-# -- finding the modem, and finding it again -------------------------------------------------------------------
+def prepare(m: Modem) -> Procedure[None]:
+    """Make a modem that answers `AT` ready; one whose prompt failed shows that it has one again.
 
-
-def regain(m: Modem) -> Procedure[None]:
-    """Send ESC, wait for silence, send `AT` until a lone OK comes, however long that takes.
-
-    An answer counts only if nothing else comes right after it: what comes may be the answers to commands that
-    were given up long ago, and belongs to nobody.
+    After a restart it is brought up first: until then it may refuse everything, prompts too.
     """
-    t = m.timings
-    yield Escape()
-    yield Lull(t.drain if m.state is ModemState.PROBING else t.quiet, t.quiet_limit)
-    missed = 0
-    while True:
-        answer: Answer = yield Command("AT", (), t.probe)
-        if answer.end is not End.SILENCE:
-            strays: int = yield Lull(t.quiet if missed else t.drain, t.quiet_limit)
-            if answer.end is End.OK and not strays:
-                break
-            yield Lull(t.quiet, t.quiet_limit)
-        missed += 1
-        yield from pace(m, missed, answer)
-    if m.unanswered and not missed:
-        m.unanswerable[m.unanswered] = m.unanswerable.get(m.unanswered, 0) + 1
-    m.unanswered = ""
-    yield InStep()
-
-
-def back_in_step(m: Modem) -> Procedure[None]:
-    """Regain a modem that was serving; if it fell silent meanwhile, a look at its settings is due."""
-    yield from regain(m)
-    if m.state is ModemState.SILENT:
-        raise DialogueError("it was silent")
-
-
-def pace(m: Modem, missed: int, answer: Answer) -> Procedure[None]:
-    """Between two probes: tell the silence, press ESC now and then, ask for the port to be opened anew."""
-    t = m.timings
-    if missed == t.probes:
-        m.fall_silent(f"AT: {answer.final}" if answer.final else "AT: no answer")
-    if missed % 2 == 0:
-        yield Escape()
-    if m.state is not ModemState.SILENT:
-        return
-    age = m.now - m.standing.since
-    if m.now >= m.reopen_at:
-        m.reopen_at = m.now + min(t.reopen_limit, max(t.reopen, age))
-        m.reopen_wanted = True
-    if age >= t.probe_eagerly:
-        yield Doze(patience_after(m, age))
-
-
-def patience_after(m: Modem, age: float) -> float:
-    """Return how long to wait before the next attempt with a modem that has been sick for `age` seconds."""
-    t = m.timings
-    return min(t.probe_lazily, max(t.prompt_pause, (age - t.probe_eagerly) / 10))
-
-
-def prove_prompt(m: Modem) -> Procedure[None]:
-    """Open a prompt and leave it, again and again until one comes: only then can the modem send.
-
-    Short tests find a modem that is well again soon; after a while one that is merely slow gets its time.
-    """
-    t = m.timings
-    while True:
-        patience = t.prompt_test if m.now - m.standing.since < t.prompt_eagerly else t.prompt
-        answer: Answer = yield Command("AT+CMGS=10", (), patience, Shape.PROMPT)
-        if answer.end is End.PROMPT:
-            yield from leave_prompt(m)
-        if answer.end is not End.SILENCE:
-            m.prompt = PromptTrust.GOOD
-            return
-        m.become(ModemState.RESYNC, "AT+CMGS=10: no prompt")
-        yield Pause(patience_after(m, m.now - m.standing.since))
-        yield from regain(m)
-
-
-def leave_prompt(m: Modem) -> Procedure[None]:
-    """Press ESC at the open prompt and wait for the final result code."""
-    answer: Answer = yield Escape()
-    if answer.end is End.SILENCE:
-        raise DialogueError("ESC at the prompt: no answer")
+    if m.settled:
+        if m.prompt is not PromptTrust.GOOD:
+            yield from prove_prompt(m)
+        yield from bring_up.check(m)
+    else:
+        yield from bring_up.bring_up(m)
+        if m.prompt is not PromptTrust.GOOD:
+            yield from prove_prompt(m)
 
 
 # -- serving ---------------------------------------------------------------------------------------------------
 
 
 def serve(m: Modem) -> Procedure[None]:
-    """Do what there is to do, for ever. Jobs and chores take turns, so that neither waits for long."""
+    """Do what there is to do, for ever. Jobs and chores take turns, so that neither waits for long.
+
+    A modem that may have restarted is looked at before its next job, but not twice in a row.
+    """
+    checked = False
     m.settled = True
+    m.offline = False
+    if m.link is LinkMode.KEPT:
+        m.link = LinkMode.USUAL  # it may have restarted
     m.identify(m.sim)
     while True:
         if m.state is not ModemState.READY:
-            m.become(ModemState.READY, m.warning)
-        if m.flight is not None:
+            m.become(ModemState.READY, m.remark())
+        if m.offline:
+            m.offline = False
+            m.chores.discard(Chore.POLL)
+            yield from bring_up.poll(m)
+            continue
+        if m.flight is not None and (checked or Chore.CHECK not in m.chores):
+            checked = False
             yield from submit(m, m.flight)
         if m.chores or m.reads:
+            checked = Chore.CHECK in m.chores
             yield from do_chore(m)
+            if m.state is ModemState.READY and m.standing.reason != m.remark():
+                m.become(ModemState.READY, m.remark())
         elif m.flight is None:
             yield Rest()
 
@@ -145,18 +96,28 @@ def do_chore(m: Modem) -> Procedure[None]:
     """Do the most urgent chore."""
     if Chore.CHECK in m.chores:
         m.chores.discard(Chore.CHECK)
+        m.checked_at = m.now
         yield from back_in_step(m)
         yield from bring_up.check(m)
     elif Chore.ACKNOWLEDGE in m.chores:
         m.chores.discard(Chore.ACKNOWLEDGE)
         yield from ask(m, "AT+CNMA")
+    elif Chore.RESTART in m.chores:
+        m.chores.discard(Chore.RESTART)
+        yield from restart(m, "it refuses one message after the other")
     elif m.reads:
         yield from stored.read_announced(m)
+    elif Chore.USSD in m.chores:
+        m.chores.discard(Chore.USSD)
+        yield from ussd.converse(m)
+    elif Chore.DELETE in m.chores:
+        yield from stored.delete_some(m)
     elif Chore.LOOK in m.chores:
         m.chores.discard(Chore.LOOK)
         yield from stored.look_through(m)
     else:
         m.chores.discard(Chore.POLL)
+        yield from let_link_go(m)
         yield from bring_up.poll(m)
 
 
@@ -166,9 +127,27 @@ def do_chore(m: Modem) -> Procedure[None]:
 def submit(m: Modem, flight: Flight) -> Procedure[None]:
     """Submit the parts of a job one after the other, until one fails. The job ends in here, or by a DialogueError."""
     m.begin_sending()
+    if flight.job.more_follow and m.link is LinkMode.USUAL:
+        yield from keep_link(m)
     while m.flight is flight:
         yield from submit_part(m, flight, flight.parts_sent)
     m.done_sending()
+
+
+def keep_link(m: Modem) -> Procedure[None]:
+    """Have the radio link kept open between messages (27.005 section 3.5.6); who refuses that is not asked again.
+
+    With 2 the modem closes it by itself some seconds after the last one, and opens it for the next.
+    """
+    answer = yield from ask(m, "AT+CMMS=2")
+    m.link = LinkMode.KEPT if answer.end is End.OK else LinkMode.REFUSED
+
+
+def let_link_go(m: Modem) -> Procedure[None]:
+    """After the run: each message has its own link again."""
+    if m.link is LinkMode.KEPT and m.now - m.sent_at >= m.timings.link_idle:
+        m.link = LinkMode.USUAL
+        yield from ask(m, "AT+CMMS=0")
 
 
 def submit_part(m: Modem, flight: Flight, part: int) -> Procedure[None]:
@@ -176,6 +155,8 @@ def submit_part(m: Modem, flight: Flight, part: int) -> Procedure[None]:
     t = m.timings
     pdu = flight.job.parts[part]
     text = f"AT+CMGS={pdu.tpdu_length}"
+    if m.quirks.pause:
+        yield Pause(m.quirks.pause)
     if m.now >= flight.job.deadline:
         return m.end(Ending(SubmitEnd.EXPIRED, "the deadline passed"))
     answer: Answer = yield Command(text, (), t.prompt, Shape.PROMPT)
@@ -211,6 +192,9 @@ def obstacle_at_prompt(m: Modem, flight: Flight) -> Ending | None:
         return Ending(SubmitEnd.EXPIRED, "the deadline passed at the prompt")
     if flight.permit is Permit.AWAITED:
         return Ending(SubmitEnd.NOT_SENT, "no permit came while the prompt was open")
+    if m.offline:
+        # A submit without a network may end as a timeout (332), and then nobody could say whether it left.
+        return Ending(SubmitEnd.NOT_SENT, "the network was lost before it left", Verdict.ELSEWHERE)
     return None
 
 
@@ -219,6 +203,8 @@ def taken(m: Modem, flight: Flight, part: int, tp_mr: int | None) -> None:
     if tp_mr is None:
         raise DialogueError("+CMGS: no reference in it")
     m.part_submitted(flight, part, tp_mr)
+    m.refusals = 0
+    m.reset_pause = 0.0
     if flight.parts_sent == len(flight.job.parts):
         m.failures = 0
         m.end(Ending(SubmitEnd.SENT))
@@ -233,12 +219,29 @@ def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     doubtful = flight.in_air is not None and (judgement.may_have_left or flight.behind_doubt)
     flight.in_air = None
     ending = Ending(SubmitEnd.IN_DOUBT if doubtful else SubmitEnd.NOT_SENT, reason, judgement.verdict)
+    fault = fault_of(judgement)
+    count_refusal(m, judgement)
     if judgement.verdict is Verdict.CARE:
         m.chores.add(Chore.LOOK)  # a full store (322) is emptied of its reports
+        m.ail(fault, f"{reason} ({judgement.words})")
         m.become(ModemState.RESYNC, reason, ending)
-        raise DialogueError(reason)
+        raise DialogueError(reason, fault)
+    m.tell_fault(fault, f"{reason} ({judgement.words})")
     m.chores.add(Chore.POLL)
     m.end(ending)
+
+
+def count_refusal(m: Modem, judgement: Judgement) -> None:
+    """A modem that refuses message after message for causes of its own is restarted, in growing intervals."""
+    if not a_restart_may_help(judgement):
+        m.refusals = 0
+        return
+    m.refusals += 1
+    if m.refusals >= m.timings.refusals and m.reset and m.now >= m.reset_after:
+        m.refusals = 0
+        m.reset_pause = min(m.timings.refusals_limit, max(m.timings.refusals_pause, 2 * m.reset_pause))
+        m.reset_after = m.now + m.reset_pause
+        m.chores.add(Chore.RESTART)
 
 
 def find_reference(m: Modem, flight: Flight, part: int, text: str) -> Procedure[None]:
@@ -263,7 +266,12 @@ def find_reference(m: Modem, flight: Flight, part: int, text: str) -> Procedure[
             taken(m, flight, part, tp_mr)
             return (yield from back_in_step(m))
         if answer.end is End.OK and not strays:
-            m.end(Ending(SubmitEnd.IN_DOUBT, f"{text}: the modem answers AT again, and has lost the message"))
+            reason = f"{text}: the modem answers AT again, and has lost the message"
+            m.tell_fault(Fault.LOST_SUBMIT, reason)
+            m.chores.add(Chore.POLL)  # it may have restarted without a word
+            m.end(Ending(SubmitEnd.IN_DOUBT, reason))
             yield InStep()
             return None
-    raise SilenceError(f"{text}: no answer to the PDU within {flight.job.patience:g} s")
+    raise SilenceError(
+        f"{text}: no answer to the PDU within {flight.job.patience:g} s", Fault.SILENT_AFTER_PDU
+    )

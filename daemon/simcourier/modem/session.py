@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
-from simcourier.at import parse
 from simcourier.at.engine import Answer, Command, Engine, Phase, Stray, Urc
 from simcourier.at.lines import PROMPT
-from simcourier.at.trace import Trace
+from simcourier.at.trace import Trace, mask_unasked
 from simcourier.errors import BugError
-from simcourier.modem import procedures
+from simcourier.modem import procedures, unasked
 from simcourier.modem.asking import DialogueError
-from simcourier.modem.facts import Fact, Job, ModemSnapshot, ModemState, UssdEnd, UssdEnded
-from simcourier.modem.modem import Chore, Flight, Modem, Permit
-from simcourier.modem.stored import take_report
+from simcourier.modem.duties import Chore, Flight, Permit
+from simcourier.modem.facts import Fact, Fault, Job, ModemSnapshot, ModemState, Rung, UssdEnd, UssdEnded
+from simcourier.modem.meter import Meter
+from simcourier.modem.modem import Modem
+from simcourier.modem.recording import Recording
+from simcourier.modem.talk import MAY_BE_ASKED, Talk
 from simcourier.modem.timings import Timings
 from simcourier.modem.waits import (
     AwaitPermit,
@@ -33,10 +36,6 @@ _WAIT_FOR_ANSWER = frozenset({Command, TypePdu, Escape, AwaitPermit})
 
 CAN_TAKE_JOBS = frozenset({ModemState.READY, ModemState.SENDING})
 
-# What modems say when they start, or when their SIM comes or goes (MODEMS.md section 1): have a look.
-_RESTARTED = frozenset({"RDY", "SMS Ready", "SMS DONE", "PB DONE", "POWERED DOWN", "NORMAL POWER DOWN"})
-_RESTARTED_NAMES = frozenset({"+CPIN", "+CFUN", "^SYSSTART", "*ATREADY", "+AT", "+QUSIM", "+UUSIM"})
-
 
 class Session:
     """One modem, from the moment that its port is looked for.
@@ -46,16 +45,32 @@ class Session:
     """
 
     def __init__(
-        self, name: str, port: str, *, timings: Timings, pin: str | None = None, trace_lines: int = 200
+        self,
+        name: str,
+        port: str,
+        *,
+        timings: Timings,
+        pin: str | None = None,
+        pins: Mapping[str, str] | None = None,
+        roaming: bool = True,
+        inbound: bool = True,
+        reset: bool = True,
+        trace_lines: int = 200,
     ) -> None:
-        self.modem = Modem(name, port, timings, pin)
+        self.modem = Modem(
+            name, port, timings, pin, pins=pins or {}, roaming=roaming, inbound=inbound, reset=reset
+        )
         self.trace = Trace(trace_lines)
+        self.recording: Recording | None = None
+        """Where everything that is said goes while an admin has it recorded."""
         self._engine = Engine(self.trace)
         self._life: Procedure[None] | None = None
         self._wait: Wait = Rest()
         self._until: float | None = None
         self._strays = 0
         self._lull_limit = 0.0
+        self._urcs = Meter(timings.flood, 1.0)
+        self._noise = Meter(timings.noise, 10.0)
         self._output: list[bytes] = []
 
     # -- the port ------------------------------------------------------------------------------------------------
@@ -72,24 +87,36 @@ class Session:
         m.now = now
         if m.state is ModemState.OPENING:
             m.become(ModemState.PROBING)
-        m.reopen_wanted = False
+        m.rescue_wanted = None
         self._engine.renew()
         self._life = procedures.live(m)
         self._go(None)
 
+    def lost(self, now: float, reason: str, unwritten: bytes = b"") -> None:
+        """The port went away by itself; where a restart of ours may be why, that is part of the recovery."""
+        m = self.modem
+        m.now = now
+        if m.bout is None or m.bout.highest in (Rung.PROBE, Rung.REOPEN):
+            m.ail(Fault.PORT_LOST, reason)
+        if m.bout is not None:
+            m.bout.take(Rung.REOPEN, now)
+        self.closed(now, reason, unwritten)
+
     def closed(self, now: float, reason: str, unwritten: bytes = b"") -> None:
-        """The port is gone, or could not be had.
+        """The port was closed on purpose, or could not be had.
 
         `unwritten` is what the port had not taken: a PDU whose Ctrl-Z is in there has not left.
         """
         self._end_life(now, unwritten)
+        self.modem.end_talk(UssdEnd.REFUSED, reason)
         self.modem.become(ModemState.ABSENT, reason)
         self.modem.forget_port()
 
     def stalled(self, now: float, reason: str, unwritten: bytes = b"") -> None:
-        """The port was closed to be opened anew, because the modem behind it is deaf or dumb."""
+        """The port was closed to be opened anew: the modem is deaf or dumb, or the port takes nothing."""
         self._end_life(now, unwritten)
-        self.modem.fall_silent(reason)
+        bout = self.modem.bout
+        self.modem.fall_silent(reason, Fault.PORT_STALLED if bout is None else bout.fault)
 
     def _end_life(self, now: float, unwritten: bytes) -> None:
         m = self.modem
@@ -108,7 +135,11 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from the port."""
+        if self.recording is not None:
+            self.recording.heard(data, now)
         self.modem.now = now
+        if not data.isascii():
+            self._count_noise(data)
         for event in self._engine.receive(data, now):
             if isinstance(event, Answer):
                 if type(self._wait) in _WAIT_FOR_ANSWER:  # not given up by what came before it in this chunk
@@ -125,6 +156,9 @@ class Session:
         """Let time pass: end the wait whose deadline has come."""
         self.modem.now = now
         answer = self._engine.expire(now)
+        if self.modem.talk is not None and now >= self.modem.talk.until:
+            self.modem.give_up_talk()
+            self._rouse()
         if answer is not None:
             self._go(answer)
         elif self._until is not None and now >= self._until:
@@ -134,7 +168,9 @@ class Session:
     def deadline(self) -> float | None:
         """When `advance` is due; None while only bytes or orders can move anything."""
         engine = self._engine.deadline
-        return self._until if engine is None else engine
+        nearest = self._until if engine is None else engine
+        talk = self.modem.talk
+        return nearest if talk is None or (nearest is not None and nearest < talk.until) else talk.until
 
     # -- orders --------------------------------------------------------------------------------------------------
 
@@ -171,6 +207,12 @@ class Session:
         if type(self._wait) is AwaitPermit:
             self._go(None)
 
+    def withdraw(self, job: int, now: float) -> None:
+        """Take a job back as long as nothing of it has left; one that has begun goes on."""
+        flight = self.modem.flight
+        if flight is not None and flight.in_air is None and not flight.parts_sent:
+            self.permit(job, False, now)
+
     def allow_pin(self, granted: bool, now: float) -> None:
         """Say whether the PIN that was asked for may be tried."""
         m = self.modem
@@ -189,7 +231,18 @@ class Session:
         """Ask the network something by USSD; exactly one `UssdEnded` answers it."""
         m = self.modem
         m.now = now
-        m.facts.append(UssdEnded(m.name, m.sim, request, UssdEnd.REFUSED, "not built yet"))
+        if not MAY_BE_ASKED.fullmatch(code):
+            refusal = "a USSD code is made of digits, * and #"
+        elif m.state not in CAN_TAKE_JOBS:
+            refusal = f"the modem is {m.state}: {m.standing.reason}"
+        elif m.talk is not None:
+            refusal = "another USSD request is under way"
+        else:
+            m.talk = Talk(request, code, now + m.timings.ussd)
+            m.chores.add(Chore.USSD)
+            self._rouse()
+            return
+        m.facts.append(UssdEnded(m.name, m.sim, request, UssdEnd.REFUSED, refusal))
 
     def poll(self, now: float) -> None:
         """Look at the network again, when there is time."""
@@ -213,6 +266,8 @@ class Session:
             return b""
         data = b"".join(output)
         output.clear()
+        if self.recording is not None:
+            self.recording.sent(data, self.modem.now)
         return data
 
     def take_facts(self) -> list[Fact]:
@@ -275,38 +330,21 @@ class Session:
                     assert_never(never)
 
     def _notice(self, urc: Urc) -> None:
-        """Take an unsolicited result code. Most are of no interest: `^RSSI`, `+ZUSIMR`, and what nobody knows."""
+        """Take an unsolicited result code. In a flood of them none ends what the modem is doing."""
         m = self.modem
-        line = urc.line
-        if urc.pdu:
-            self._handed_over(urc)
-            return
-        match line.partition(":")[0].strip().upper():
-            case "+CDSI":
-                if (place := parse.stored_at(line)) is not None:
-                    m.announce(*place)
-            case "+CMGS":
-                if (tp_mr := parse.message_reference([line])) is not None:
-                    m.late_answer(tp_mr)
-            case "+CREG" | "+CEREG":
-                self._registration(line)
-            case "^SMMEMFULL":
-                m.chores.add(Chore.LOOK)
-            case name:
-                if m.settled and (name in _RESTARTED_NAMES or line in _RESTARTED):
-                    m.chores.add(Chore.CHECK)
+        flood = self._engine.hushed = self._urcs.add(1, m.now)
+        if flood:
+            m.tell_now_and_then(Fault.FLOOD, f"more than {m.timings.flood} unsolicited lines in a second")
+        trouble = unasked.take(m, urc)
+        if trouble is not None and self._life is not None and not flood:
+            self._engine.lose()
+            self._go(None, trouble)
 
-    def _handed_over(self, urc: Urc) -> None:
+    def _count_noise(self, data: bytes) -> None:
         m = self.modem
-        take_report(m, urc.pdu)
-        if m.csms:
-            m.chores.add(Chore.ACKNOWLEDGE)
-
-    def _registration(self, line: str) -> None:
-        m = self.modem
-        found = parse.registration_unasked(line)
-        if found is not None and found.value != m.registration and m.state in CAN_TAKE_JOBS:
-            m.chores.add(Chore.POLL)
+        noise = len(data) - len(data.decode("ascii", "ignore"))
+        if self._noise.add(noise, m.now):
+            m.tell_now_and_then(Fault.NOISE, f"bytes that no modem says: {self._noise.total} so far")
 
     def _stray(self, stray: Stray) -> None:
         """Something came that belongs to nobody: the dialogue is out of step, or a prompt stands open."""
@@ -319,6 +357,7 @@ class Session:
         if stray.line != PROMPT:
             if not probing:
                 m.chores.add(Chore.CHECK)
+                m.tell_now_and_then(Fault.OUT_OF_STEP, f"nobody asked for this: {mask_unasked(stray.line)}")
             return
         if probing and (m.flight is None or m.flight.in_air is None):
             self._output.append(b"\x1b")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simcourier.modem.facts import Rung
+from simcourier.modem.ladder import Steps
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
@@ -44,7 +47,27 @@ class Timings:
     """The longest pause between probes after that."""
     reopen: float = 20.0
     """Silence before the port is opened anew; doubles each time up to `reopen_limit`."""
-    reopen_limit: float = 600.0
+    reopen_limit: float = 300.0
+    silent_steps: Steps = ((Rung.REAUTHORISE, 60.0), (Rung.POWER, 120.0))
+    """What is tried, once, beside that."""
+    useless_steps: Steps = (
+        (Rung.RESET, 15.0),
+        (Rung.REOPEN, 30.0),
+        (Rung.REAUTHORISE, 60.0),
+        (Rung.POWER, 120.0),
+    )
+    """The same for a modem that answers `AT` and gives no prompt."""
+    simless_steps: Steps = ((Rung.RESET, 30.0),)
+    """The same for one that has lost its SIM: most likely somebody took it out."""
+    offline_steps: Steps = ((Rung.RESET, 300.0),)
+    """The same for one that finds no network."""
+    reset_pause: float = 3.0
+    """From `AT+CFUN=1,1` to the first probe: some answer a little longer before they go down."""
+    refusals: int = 4
+    """Submits refused in a row for causes of SIM or modem, after which the modem is restarted."""
+    refusals_pause: float = 60.0
+    """Between such restarts; doubles each time up to `refusals_limit`, until a message was taken."""
+    refusals_limit: float = 900.0
     sim_start_tries: int = 10
     sim_start_pause: float = 1.0
     """A SIM that has just started refuses commands: try again so often, so far apart."""
@@ -54,3 +77,17 @@ class Timings:
     """How long to wait for leave to try a PIN before it is asked for again."""
     sim_look: float = 5.0
     """Between looks at a missing or locked SIM."""
+    ussd: float = 30.0
+    """From a USSD request to the network's answer."""
+    ussd_command: float = 10.0
+    """The final result code of `AT+CUSD`; some modems give it only with the network's answer."""
+    retell: float = 600.0
+    """What was read from a store and is not on record after so long is told again when it is met."""
+    flood: int = 300
+    """Unsolicited lines in a second that no useful modem has."""
+    noise: int = 40
+    """Bytes outside ASCII in ten seconds that are more than a name with an accent."""
+    calm: float = 30.0
+    """How long after a flood or noise the next one is told anew."""
+    link_idle: float = 5.0
+    """How long no message was sent before the radio link is no longer kept for the next."""

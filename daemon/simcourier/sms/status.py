@@ -68,6 +68,11 @@ def outcome(tp_st: int) -> ReportOutcome:
     return ReportOutcome.GAVE_UP
 
 
+def is_failure(tp_st: int | None) -> bool:
+    """Does a TP-Status say that the message won't arrive? None: no report came."""
+    return tp_st is not None and outcome(tp_st) in {ReportOutcome.PERMANENT, ReportOutcome.GAVE_UP}
+
+
 def meaning(tp_st: int) -> str:
     """Return TP-Status in words."""
     if tp_st in _MEANINGS:

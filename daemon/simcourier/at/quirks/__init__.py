@@ -1,0 +1,6 @@
+"""What makes and models of modems do otherwise than the standards say, as data."""
+
+from simcourier.at.quirks.identify import identify
+from simcourier.at.quirks.quirks import UNKNOWN, Quirks
+
+__all__ = ["UNKNOWN", "Quirks", "identify"]

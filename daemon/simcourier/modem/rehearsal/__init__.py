@@ -1,0 +1,1 @@
+"""Plays dialogues against the real session, in virtual time: no port, no clock."""
