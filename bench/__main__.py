@@ -29,8 +29,15 @@ from bench.processes import ProgramError
     "--rounds", type=click.IntRange(1), help="How often each measurement is repeated (3; 1 for --quick)."
 )
 @click.option("--kills", default=200, show_default=True, help="How often the crash part kills the daemon.")
+@click.option("--against", default="", metavar="COMMIT", help="What the part of this name compares with.")
 def main(
-    parts: tuple[str, ...], quick: bool, out: Path | None, base: Path, rounds: int | None, kills: int
+    parts: tuple[str, ...],
+    quick: bool,
+    out: Path | None,
+    base: Path,
+    rounds: int | None,
+    kills: int,
+    against: str,
 ) -> None:
     """Measure simcourier and its peers on virtual modems; without PART all of it.
 
@@ -40,7 +47,7 @@ def main(
         out = Path(__file__).with_name("RESULTS.md")
     console = Console()
     right = True
-    with Context(console, base, quick=quick, rounds=rounds, kills=kills) as context:
+    with Context(console, base, quick=quick, rounds=rounds, kills=kills, against=against) as context:
         for name in parts or PARTS:
             console.rule(name)
             context.tables = []

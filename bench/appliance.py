@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bench.http import Connection
-from bench.processes import Program, ProgramError, wait_until
+from bench.processes import SOURCES, Program, ProgramError, wait_until
 
 SIMCOURIER = (sys.executable, "-P", "-m", "simcourier")
 SCOPES = (
@@ -97,7 +97,8 @@ class Virtual:
 class Daemon:
     """`simcourier run` on a storage directory, which outlives it; may be started again and again.
 
-    `sending` is TOML for the table of this name, `tables` are further whole tables.
+    `sending` is TOML for the table of this name, `tables` are further whole tables; `sources` is where its code is, if
+    not in this checkout.
     """
 
     def __init__(
@@ -108,8 +109,10 @@ class Daemon:
         modems: list[str] | None = None,
         sending: str = "",
         tables: str = "",
+        sources: str = SOURCES,
     ) -> None:
         self.storage = storage
+        self._environment = {"PYTHONPATH": sources}
         self.port = free_port()
         self.names = virtual.names if modems is None else modems
         storage.mkdir(parents=True, exist_ok=True)
@@ -134,7 +137,7 @@ class Daemon:
             command += ["--scope", scope]
         output = self.storage / "key.txt"
         output.write_bytes(b"")
-        maker = Program("simcourier keys create", command, output)
+        maker = Program("simcourier keys create", command, output, environment=self._environment)
         wait_until(lambda: not maker.is_running, 30, "simcourier keys create")
         if maker.exit_code != 0:
             raise ProgramError(maker.obituary())
@@ -148,7 +151,8 @@ class Daemon:
 
     def spawn(self) -> None:
         """Start the process and wait for nothing."""
-        self.program = Program("simcourier run", [*SIMCOURIER, "run", "--config", self.config], self._log)
+        command = [*SIMCOURIER, "run", "--config", self.config]
+        self.program = Program("simcourier run", command, self._log, environment=self._environment)
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start, and wait until every modem is ready."""

@@ -20,6 +20,7 @@ from bench import machine
 from bench.appliance import Daemon, Virtual
 from bench.load import Entry, Load, Stream
 from bench.network import NetworkLog
+from bench.processes import SOURCES
 from bench.tables import Table
 
 PREFIX = "simcourier-bench-"
@@ -64,10 +65,11 @@ class Place:
         modems: list[str] | None = None,
         sending: str = "",
         tables: str = "",
+        sources: str = SOURCES,
     ) -> Daemon:
         """A daemon that is not started yet; without `storage` on an empty one."""
         where = storage or self.path("storage")
-        daemon = Daemon(where, virtual, modems=modems, sending=sending, tables=tables)
+        daemon = Daemon(where, virtual, modems=modems, sending=sending, tables=tables, sources=sources)
         return self.keep(daemon, daemon.stop)
 
     def log(self, virtual: Virtual) -> NetworkLog:
@@ -95,8 +97,11 @@ class Place:
 class Context:
     """One run of the benches."""
 
-    def __init__(self, console: Console, base: Path, *, quick: bool, rounds: int | None, kills: int) -> None:
+    def __init__(
+        self, console: Console, base: Path, *, quick: bool, rounds: int | None, kills: int, against: str = ""
+    ) -> None:
         self.console = console
+        self.against = against
         self.quick = quick
         self.kills = kills
         self.rounds = rounds or (1 if quick else 3)

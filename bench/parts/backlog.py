@@ -12,7 +12,7 @@ from bench.figures import median, spread
 from bench.load import phone
 from bench.network import Arrival, NetworkLog, rate, rate_by_modem
 from bench.peers import PEERS, Gammu, Kannel, Peer
-from bench.processes import ProgramError, wait_until
+from bench.processes import SOURCES, ProgramError, wait_until
 from bench.tables import Table
 
 STALL_S = 60.0
@@ -71,11 +71,13 @@ class Drain:
         return rate_by_modem(self.arrivals) / (self.case.modems / self.case.delay_s)
 
 
-def drain_daemon(context: Context, case: Case, storage: Path | None = None) -> Drain:
+def drain_daemon(
+    context: Context, case: Case, storage: Path | None = None, *, sources: str = SOURCES
+) -> Drain:
     """Fill the queue while every modem is paused, resume them, follow the network until all is reported."""
     with context.place() as place:
         virtual = place.virtual(case.modems, case.scenario)
-        daemon = place.daemon(virtual, storage, sending="no_modem_grace = 3600")
+        daemon = place.daemon(virtual, storage, sending="no_modem_grace = 3600", sources=sources)
         daemon.start()
         log = place.log(virtual)
         daemon.pause(paused=True)
