@@ -57,6 +57,16 @@ def test_every_state_has_a_verdict_and_only_two_can_send(state: ModemState) -> N
         ),
         (ModemState.SEARCHING, "no network: searching", "look at antenna and coverage"),
         (ModemState.BARRED, "the network denies this SIM", "ask its operator"),
+        (
+            ModemState.SIM_MISSING,
+            "no SIM card: see whether it lies right",
+            "No SIM card: see whether it lies right.",
+        ),
+        (
+            ModemState.SEARCHING,
+            "no network: searching: it hears no signal",
+            "No network: searching: it hears no signal.",
+        ),
         (ModemState.READY, "the SIM has no service centre number (AT+CSCA?)", "no service centre number"),
     ],
 )

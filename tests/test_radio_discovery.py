@@ -8,7 +8,7 @@ import pytest
 
 from simcourier.errors import ConfigError
 from simcourier.modem.facts import Fact
-from simcourier.radio.discovery import Finder, is_pattern
+from simcourier.radio.discovery import Finder, Occupied, is_pattern
 from simcourier.radio.loop import Radio
 from simcourier.radio.specs import DiscoverySpec, PortSpec
 
@@ -21,7 +21,10 @@ def touch(directory: Path, *names: str) -> None:
 def names(
     finder: Finder, now: float = 0.0, known: set[str] | None = None, taken: set[str] | None = None
 ) -> list[str]:
-    return [Path(found.spec.port).name for found in finder.scan(known or set(), taken or set(), now)]
+    return [
+        Path(found.spec.port).name
+        for found in finder.scan(Occupied(frozenset(known or ()), frozenset(taken or ())), now)
+    ]
 
 
 def discovery(directory: Path, *, ignore: tuple[str, ...] = ()) -> Finder:
@@ -39,7 +42,7 @@ def test_a_path_is_told_from_a_glob() -> None:
 
 def test_ports_that_match_are_found_in_order(tmp_path: Path) -> None:
     touch(tmp_path, "ttyUSB1", "ttyUSB0", "ttyACM0", "ttyS0")
-    found = discovery(tmp_path).scan(set(), set(), 0.0)
+    found = discovery(tmp_path).scan(Occupied(), 0.0)
     assert [Path(one.spec.port).name for one in found] == ["ttyUSB0", "ttyUSB1", "ttyACM0"]
     assert {(one.discovered, one.spec.baudrate, one.spec.pin) for one in found} == {(True, 9600, None)}
 
@@ -48,7 +51,7 @@ def test_a_configured_glob_gives_its_settings_and_wins(tmp_path: Path) -> None:
     touch(tmp_path, "ttyUSB0", "ttyUSB1")
     glob = PortSpec(f"{tmp_path}/ttyUSB1*", "stick", 115200, "1234")
     finder = Finder([glob], DiscoverySpec(patterns=(f"{tmp_path}/tty*",)), 300.0)
-    (first, second) = finder.scan(set(), set(), 0.0)
+    (first, second) = finder.scan(Occupied(), 0.0)
     assert (first.spec.name, first.spec.pin, first.discovered) == ("stick", "1234", False)
     assert Path(second.spec.port).name == "ttyUSB0"
 

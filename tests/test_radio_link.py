@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 from modem_desk import ScriptedModem, job
 
-from simcourier.modem.facts import Fact, ModemState, SubmitEnd, SubmitEnded
+from simcourier.modem.facts import Fact, ModemState, Rung, SubmitEnd, SubmitEnded
 from simcourier.modem.session import Session
 from simcourier.modem.timings import Timings
 from simcourier.radio.link import Link, Origin
 from simcourier.radio.loop import Radio
 from simcourier.radio.opener import Opener
 from simcourier.radio.ports import PortError
+from simcourier.radio.rescue import Rescuer
+from simcourier.radio.roles import Role
 from simcourier.radio.specs import PortSpec, RadioSettings
+from simcourier.radio.sticks import Place, Sticks
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -42,6 +45,36 @@ class DeferringOpener(Opener):
         self.looked_after += 1
 
 
+class FewSticks(Sticks):
+    """Knows what it was told of ports."""
+
+    def __init__(self) -> None:
+        super().__init__("/nonexistent")
+        self.here: dict[str, Place] = {}
+
+    def place(self, path: str) -> Place | None:
+        return self.here.get(path)
+
+    def is_there(self, place: Place) -> bool:
+        return place in self.here.values()
+
+    def ports(self) -> list[Place]:
+        return list(self.here.values())
+
+
+class FakeRescuer(Rescuer):
+    """Remembers what it was asked for; begins it unless `why` says otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(usb=True, power=True, requests="/nonexistent")
+        self.asked: list[tuple[Rung, Place | None, Callable[[str], None]]] = []
+        self.why = ""
+
+    def start(self, rung: Rung, place: Place | None, done: Callable[[str], None]) -> str:
+        self.asked.append((rung, place, done))
+        return self.why
+
+
 class Bench:
     """A link, its hub, and the modem's end of the wire."""
 
@@ -50,6 +83,9 @@ class Bench:
         self.deferring = DeferringOpener()
         self.opener: Opener = self.deferring
         self.settings = RadioSettings(write_stall=3.0)
+        self.sticks = FewSticks()
+        self.rescuer: Rescuer = FakeRescuer()
+        self.looked_around = 0
         self.facts: list[Fact] = []
         self.now = 1000.0
         self.modem = ScriptedModem()
@@ -62,6 +98,9 @@ class Bench:
 
     def arm(self, link: Link) -> None:
         """Time is passed by hand here."""
+
+    def look_around(self) -> None:
+        self.looked_around += 1
 
     def tell(self, link: Link, fact: Fact) -> None:
         self.facts.append(fact)
@@ -174,7 +213,7 @@ def fill(bench: Bench) -> int:
     filled = 0
     while True:
         try:
-            filled += os.write(bench.link._fd, b" " * 4096)
+            filled += os.write(bench.link.wire.fd, b" " * 4096)
         except BlockingIOError:
             return filled
 
@@ -191,10 +230,10 @@ def test_bytes_without_room_wait_and_leave_in_order(bench: Bench) -> None:
     bench.wire.setblocking(True)
     while filled:
         filled -= len(bench.wire.recv(min(filled, 65536)))
-    assert bench.selector.get_key(bench.link._fd).events == READ | WRITE
+    assert bench.selector.get_key(bench.link.wire.fd).events == READ | WRITE
     bench.link.ready(WRITE, bench.now)
     assert bench.wire.recv(100) == b"AT+CMGS=14\r"
-    assert bench.selector.get_key(bench.link._fd).events == READ
+    assert bench.selector.get_key(bench.link.wire.fd).events == READ
     assert bench.link.due() > bench.now + 2.0, "only the prompt is waited for"
 
 
@@ -204,10 +243,10 @@ def test_a_port_without_room_is_closed_and_opened_anew_after_some_seconds(bench:
     bench.link.submit(job(now=bench.now), bench.now)
     bench.now += 2.9
     bench.link.advance(bench.now)
-    assert bench.link._fd >= 0
+    assert bench.link.wire.fd >= 0
     bench.now += 0.2
     bench.link.advance(bench.now)
-    assert (bench.ended().end, bench.state, bench.link._fd) == (SubmitEnd.NOT_SENT, ModemState.SILENT, -1)
+    assert (bench.ended().end, bench.state, bench.link.wire.fd) == (SubmitEnd.NOT_SENT, ModemState.SILENT, -1)
     assert len(bench.deferring.waiting) == 1
 
 
@@ -286,3 +325,129 @@ def test_orders_that_another_thread_took_first_are_nobodys() -> None:
     radio._take_orders()
     radio._orders = deque()
     radio.stop()
+
+
+# -- sticks --------------------------------------------------------------------------------------------------
+
+
+def place(
+    tty: str = "ttyUSB0",
+    *,
+    device: str = "1-2",
+    interface: int = 2,
+    role: Role = Role.AT,
+    product: str = "0125",
+) -> Place:
+    return Place(tty, device, device, "2c7c", product, interface, ("ff", "ff"), role, "Pretend Stick")
+
+
+def test_the_modem_knows_its_usb_device(bench: Bench) -> None:
+    bench.sticks.here[bench.link.spec.port] = place(device="1-4.2")
+    assert bench.up().link.session.snapshot().device == "1-4.2"
+
+
+@pytest.mark.parametrize("rung", [Rung.REAUTHORISE, Rung.POWER])
+def test_a_stick_is_woken_as_the_session_wants_it_and_then_its_port_is_looked_for(
+    bench: Bench, rung: Rung
+) -> None:
+    here = bench.sticks.here[bench.link.spec.port] = place()
+    bench.up().link.session.modem.rescue_wanted = rung
+    bench.link.after_step(bench.now)
+    ((asked, where, done),) = bench.rescuer.asked
+    assert (asked, where, bench.state, bench.link.wire.fd) == (rung, here, ModemState.SILENT, -1)
+    assert bench.link.session.modem.rescue_wanted is None
+    bench.now += 5.0
+    bench.link.advance(bench.now)
+    assert not bench.deferring.waiting, "the port is left alone meanwhile"
+    done("")
+    bench.link.advance(bench.now)
+    assert len(bench.deferring.waiting) == 1
+
+
+def test_a_stick_that_can_not_be_woken_has_its_port_opened_anew_at_once_and_the_log_says_why(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    bench.rescuer.why = "its port is not on USB"
+    bench.up().link.session.modem.rescue_wanted = Rung.POWER
+    bench.link.after_step(bench.now)
+    bench.link.advance(bench.now)
+    assert len(bench.deferring.waiting) == 1
+    assert "its port is not on USB; its port is opened anew" in caplog.text
+
+
+def test_a_rescue_that_fails_later_is_told_and_the_port_opened_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.up().link.session.modem.rescue_wanted = Rung.POWER
+    bench.link.after_step(bench.now)
+    ((_, _, done),) = bench.rescuer.asked
+    done("its hub did not switch the power of its port")
+    bench.link.advance(bench.now)
+    assert len(bench.deferring.waiting) == 1
+    assert "its hub did not switch" in caplog.text
+
+
+def test_the_end_of_a_rescue_does_not_disturb_a_port_that_is_open_again(bench: Bench) -> None:
+    bench.up().link.session.modem.rescue_wanted = Rung.REAUTHORISE
+    bench.link.after_step(bench.now)
+    ((_, _, done),) = bench.rescuer.asked
+    bench.link.restart(bench.now)
+    bench.plug()
+    before = bench.link.look_at
+    done("")
+    assert (bench.link.look_at, bench.deferring.waiting) == (before, deque())
+
+
+def test_a_message_in_the_air_is_in_doubt_when_its_stick_is_woken(bench: Bench) -> None:
+    bench.up()
+    bench.modem.on_pdu = lambda _: None
+    bench.link.submit(job(now=bench.now), bench.now)
+    bench.exchange()
+    bench.link.permit(1, True, bench.now)
+    bench.exchange()
+    bench.link.session.modem.rescue_wanted = Rung.POWER
+    bench.link.after_step(bench.now)
+    assert bench.ended().end is SubmitEnd.IN_DOUBT
+
+
+def test_a_port_for_diagnostics_is_not_opened_whoever_configured_it(bench: Bench) -> None:
+    path = bench.link.spec.port
+    bench.sticks.here[path] = place("ttyUSB0", interface=0, role=Role.DIAG)
+    bench.sticks.here["/dev/ttyUSB2"] = place("ttyUSB2")
+    bench.link.advance(bench.now)
+    assert not bench.deferring.waiting
+    assert bench.link.session.modem.standing.reason == (
+        f"{path}: this port of the stick is for diagnostics, never opened; its AT port is /dev/ttyUSB2"
+    )
+
+
+def test_a_found_port_that_belongs_to_another_make_now_is_left_to_discovery(bench: Bench) -> None:
+    path = bench.link.spec.port
+    bench.link.origin = Origin.FOUND
+    bench.sticks.here[path] = place()
+    bench.up().link.lose(bench.now, "gone")
+    bench.sticks.here[path] = place(product="9001", interface=0, role=Role.UNKNOWN)
+    bench.link.advance(bench.now)
+    assert (bench.link.parked, bench.looked_around, bench.state) == (True, 1, ModemState.ABSENT)
+    assert not bench.deferring.waiting
+    assert bench.link.due() == float("inf")
+
+
+def test_a_silent_modem_at_whose_port_another_device_is_starts_from_the_beginning(bench: Bench) -> None:
+    path = bench.link.spec.port
+    bench.sticks.here[path] = place(device="1-2")
+    bench.up().link.reopen(bench.now, "silent")
+    bench.sticks.here[path] = place(device="1-3")
+    bench.link.advance(bench.now)
+    modem = bench.link.session.modem
+    assert (bench.state, modem.settled, modem.device) == (ModemState.OPENING, False, "1-3")
+
+
+def test_a_hot_plug_event_makes_a_missing_port_be_looked_for_at_once(bench: Bench) -> None:
+    bench.link.advance(bench.now)
+    bench.deferring.waiting.popleft()(PortError("in use"))
+    assert bench.link.look_at == bench.now + bench.settings.retry_every
+    bench.link.look_now(bench.now)
+    bench.link.advance(bench.now)
+    assert len(bench.deferring.waiting) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from simcourier.radio.roles import TABLE, Role, role_of
+
 FILE = Path(__file__).parent.parent / "udev-rules" / "70-simcourier.rules"
+HWDB = FILE.with_suffix(".hwdb")
 
 # udev(7): keys to match (the first, with an attribute in braces where it says so) and to assign.
 MATCHES = {
@@ -35,7 +39,8 @@ ASSIGNMENTS = {
     "IMPORT": True,
 }
 PART = re.compile(r'\s*([A-Z]+)(?:\{([^{}"]+)\})?(==|!=|\+=|=)"((?:[^"\\\n])*)"\s*(,|$)')
-BUILTINS = {"usb_id", "path_id"}
+LOOK_UP = "hwdb 'simcourier:v$env{ID_VENDOR_ID}p$env{ID_MODEL_ID}i$env{ID_USB_INTERFACE_NUM}'"
+BUILTINS = {"usb_id", "path_id", LOOK_UP}
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def rules() -> list[list[Part]]:
 
 
 def test_every_line_is_a_comment_or_a_rule_of_udev() -> None:
-    assert len(rules()) > 30
+    assert len(rules()) > 15
 
 
 def test_the_parser_of_this_test_refuses_what_udev_would() -> None:
@@ -190,8 +195,26 @@ def _matches(device: Device, rule: list[Part]) -> bool:
     return not upward or _fits_parents(device, upward)
 
 
+@functools.cache
+def records() -> list[tuple[str, str, str]]:
+    """Every pattern of the hwdb with its property and value, in order."""
+    found: list[tuple[str, str, str]] = []
+    for block in re.split(r"\n\n+", HWDB.read_text("ascii")):
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        patterns = [line for line in lines if not line.startswith(" ")]
+        for line in lines[len(patterns) :]:
+            name, _, value = line.strip().partition("=")
+            found += [(pattern, name, value) for pattern in patterns]
+    return found
+
+
+def look_up(modalias: str) -> dict[str, str]:
+    """What systemd-hwdb answers: of the records that match, the last one holds."""
+    return {name: value for pattern, name, value in records() if fnmatchcase(modalias, pattern)}
+
+
 def decide(device: Device) -> Device:
-    """Apply the rules as udev would, but for the builtins, whose properties the device has from the start."""
+    """Apply the rules as udev would, but for usb_id and path_id, whose properties the device has from the start."""
     goto: str | None = None
     for rule in rules():
         if goto is not None:
@@ -206,6 +229,9 @@ def decide(device: Device) -> Device:
             value = part.value.replace("$env{ID_PATH}", device.env.get("ID_PATH", ""))
             if part.key == "ENV":
                 device.env[part.attribute] = value
+            elif part.value == LOOK_UP:
+                ids = (device.env[f"ID_{name}"] for name in ("VENDOR_ID", "MODEL_ID", "USB_INTERFACE_NUM"))
+                device.env.update(look_up("simcourier:v{}p{}i{}".format(*ids)))
             elif part.key == "GROUP":
                 device.group = value
             elif part.key == "MODE":
@@ -338,3 +364,64 @@ def test_an_admin_can_add_a_port_that_the_table_does_not_know() -> None:
     device.env["SIMCOURIER_AT_PORT"] = "1"
     assert is_open(decide(device))
     assert is_ignored_by_modem_manager(device)
+
+
+# --- the table of ports ---
+
+
+def test_every_record_of_the_hwdb_is_one_that_udev_reads() -> None:
+    for block in re.split(r"\n\n+", HWDB.read_text("ascii").rstrip("\n")):
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        shape = "".join("p" if line.startswith("simcourier:") else "v" for line in lines)
+        assert re.fullmatch("(p+v)?", shape), block
+        for line in lines:
+            assert re.fullmatch(
+                r"simcourier:v[0-9a-f]{4}p([0-9a-f?]{4}|\*)i[0-9a-f]{2}| ID_SIMCOURIER_ROLE=[a-z]+", line
+            ), line
+
+
+def test_the_hwdb_and_the_table_of_the_daemon_say_the_same() -> None:
+    products = {
+        (vendor, product.replace("?", "2").replace("*", "4321"))
+        for vendor, products in TABLE.items()
+        for product in products
+    } | {("1234", "5678"), ("1546", "01a9")}
+    for vendor, product in products:
+        for interface in range(8):
+            said = look_up(f"simcourier:v{vendor}p{product}i{interface:02x}").get(
+                "ID_SIMCOURIER_ROLE", "unknown"
+            )
+            assert Role(said) is role_of(vendor, product, interface, ("ff", "ff")), (
+                vendor,
+                product,
+                interface,
+            )
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-hwdb") is None,
+    reason="there is no systemd-hwdb here (Debian: apt-get install udev)",
+)
+def test_systemd_itself_reads_the_hwdb_so(tmp_path: Path) -> None:
+    directory = tmp_path / "etc" / "udev" / "hwdb.d"
+    directory.mkdir(parents=True)
+    shutil.copy(HWDB, directory)
+    made = subprocess.run(
+        ["systemd-hwdb", f"--root={tmp_path}", "update", "--strict"], capture_output=True, text=True
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    for ids in (
+        "v2c7cp0125i02",
+        "v2c7cp0128i02",
+        "v2c7cp9999i02",
+        "v1e0ep9001i00",
+        "v1546p1102i00",
+        "v1546p01a9i00",
+    ):
+        asked = subprocess.run(
+            ["systemd-hwdb", f"--root={tmp_path}", "query", f"simcourier:{ids}"],
+            capture_output=True,
+            text=True,
+        )
+        expected = [f"{name}={value}" for name, value in look_up(f"simcourier:{ids}").items()]
+        assert asked.stdout.splitlines() == expected, ids

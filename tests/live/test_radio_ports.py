@@ -62,7 +62,7 @@ def test_bytes_pass_as_they_are(terminal: tuple[int, str]) -> None:
 
 def test_a_port_is_ours_alone_until_it_is_closed(terminal: tuple[int, str]) -> None:
     fd = open_port(terminal[1], 115200)
-    with pytest.raises(PortError, match="in use by another program"):
+    with pytest.raises(PortError, match="in use by simcourier itself"):
         open_port(terminal[1], 115200)
     os.close(fd)
     os.close(open_port(terminal[1], 115200))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -20,6 +21,7 @@ from simcourier.errors import ConfigError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from simcourier.cli.sticks import Stick
     from simcourier.cli.verdicts import Verdict
     from simcourier.config import Config
     from simcourier.modem.facts import ModemSnapshot, PinJudged, PinWanted
@@ -47,14 +49,24 @@ def check(config: Path | None, patience: float, as_json: bool) -> None:
     _check_what_a_start_reads(settings, path)
     if _is_running(settings.storage.path):
         verdicts, words = _ask_daemon(settings), "simcourier is running; this is what it says of its modems:"
+        let_go: Mapping[str, str] = {}
     else:
-        verdicts, words = _survey(settings, path, patience, quiet=as_json), None
+        words = None
+        verdicts, let_go = _survey(settings, path, patience, quiet=as_json)
+    sticks = _sticks(verdicts, let_go)
     if as_json:
-        write_json({"configuration": str(path), "modems": [asdict(verdict) for verdict in verdicts]})
+        write_json(
+            {
+                "configuration": str(path),
+                "modems": [asdict(verdict) for verdict in verdicts],
+                "sticks": [asdict(stick) for stick in sticks],
+            }
+        )
     else:
         click.echo(f"{path}: the configuration can be used.")
         if words:
             click.echo(words)
+        _show_sticks(sticks)
         _show(verdicts)
     if not verdicts or not all(verdict.usable for verdict in verdicts):
         raise SystemExit(EX_FAILED)
@@ -125,27 +137,55 @@ def _snapshot(item: dict[str, Any]) -> ModemSnapshot:
     )
 
 
-def _survey(settings: Config, path: Path, patience_s: float, *, quiet: bool) -> list[Verdict]:
-    from simcourier.app import port_specs
+def _sticks(verdicts: list[Verdict], let_go: Mapping[str, str]) -> list[Stick]:
+    from simcourier.cli.sticks import sticks_here
+
+    return sticks_here({verdict.port: verdict.name for verdict in verdicts}, let_go)
+
+
+def _show_sticks(sticks: list[Stick]) -> None:
+    from simcourier.cli.sticks import in_words
+
+    for stick in sticks:
+        for line in in_words(stick):
+            click.echo(line)
+
+
+def _survey(
+    settings: Config, path: Path, patience_s: float, *, quiet: bool
+) -> tuple[list[Verdict], Mapping[str, str]]:
+    """How each modem stands in the end, and why other ports were let go."""
+    from simcourier.app import card_pins, port_specs
     from simcourier.cli.survey import Survey, ports_there
     from simcourier.cli.verdicts import judge
-    from simcourier.radio.specs import DiscoverySpec
+    from simcourier.radio.specs import DiscoverySpec, RadioSettings
 
     ports = port_specs(settings, str(path))
-    discovery = DiscoverySpec(settings.discovery.ports) if settings.discovery.enabled else None
+    found = settings.discovery
+    discovery = DiscoverySpec(found.ports, found.ignore) if found.enabled else None
     if not ports and not (discovery and ports_there(discovery)):
-        return []
+        return [], {}
     if not quiet:
         click.echo(f"Bringing the modems up, for {patience_s:.0f} s at most ...", err=True)
     pins = PinBook(settings.storage.path)
     try:
-        found = Survey(ports, discovery, pins.may_try, pins.judged).look(patience_s)
+        # A look only: nothing is read from a SIM, and no stick is taken away or switched off.
+        radio = RadioSettings(
+            pins=card_pins(settings, str(path)),
+            roaming=settings.sims.roaming,
+            inbound=False,
+            udev=found.udev,
+            usb=False,
+            power=False,
+        )
+        survey = Survey(ports, discovery, pins.may_try, pins.judged, radio)
+        snapshots = survey.look(patience_s)
     finally:
         pins.close()
-    verdicts = [judge(snapshot) for _, snapshot in sorted(found.items())]
+    verdicts = [judge(snapshot) for _, snapshot in sorted(snapshots.items())]
     wanted = {port.port for port in ports}
     # A port that was only looked at, and behind which nobody speaks AT, is most likely something else.
-    return [v for v in verdicts if _is_wanted(v, wanted) or v.answers]
+    return [v for v in verdicts if _is_wanted(v, wanted) or v.answers], survey.let_go
 
 
 def _is_wanted(verdict: Verdict, patterns: set[str]) -> bool:

@@ -48,9 +48,10 @@ class Survey:
         discovery: DiscoverySpec | None,
         may_try_pin: Callable[[PinWanted], bool] = lambda _wanted: False,
         pin_judged: Callable[[PinJudged], None] = lambda _judged: None,
+        settings: RadioSettings | None = None,
     ) -> None:
         self._facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
-        self._radio = Radio(ports, discovery, self._facts.put, RadioSettings())
+        self._radio = Radio(ports, discovery, self._facts.put, settings or RadioSettings())
         self._may_try_pin = may_try_pin
         self._pin_judged = pin_judged
         self._failed: dict[str, ModemSnapshot] = {}
@@ -63,12 +64,18 @@ class Survey:
         try:
             while (now := time.monotonic()) < began + patience_s:
                 # The radio needs a moment to look at every port: before that, nothing is said by nobody being there.
-                if now - began >= _CALM_S and enough(self._snapshots(), now):
+                looked = now - began >= _CALM_S and not self._radio.looking
+                if looked and enough(self._snapshots(), now):
                     break
                 self._take_fact()
             return self._snapshots()
         finally:
             self._radio.stop(1.0)
+
+    @property
+    def let_go(self) -> Mapping[str, str]:
+        """Ports that were found and are no modem's, or can't be had, each with the reason."""
+        return self._radio.let_go()
 
     def _snapshots(self) -> Snapshots:
         """How each modem stands; one that is being opened once more stands as after the last try."""

@@ -99,15 +99,17 @@ def _sentence(snapshot: ModemSnapshot) -> str:
         case ModemState.PROBING | ModemState.SILENT:
             return "Nothing answers AT: no modem, not its AT port, or it hangs; try another of its ports."
         case ModemState.SIM_MISSING:
-            return f"{_begin(reason or 'no SIM card')}: put one in, and see that it sits well."
+            return _advised(reason or "no SIM card", "put one in, and see that it sits well")
         case ModemState.SIM_LOCKED:
-            return f"{_begin(reason or 'the SIM is locked')}: give its PIN with pin_file, or take it off in a phone."
+            return _advised(
+                reason or "the SIM is locked", "give its PIN with pin_file, or take it off in a phone"
+            )
         case ModemState.INITIALISING | ModemState.RESYNC:
             return f"Was still being set up ({reason or 'no reason told'}); check again with a longer --patience."
         case ModemState.SEARCHING:
-            return f"{_begin(reason or 'no network')}: look at antenna and coverage, or wait longer."
+            return _advised(reason or "no network", "look at antenna and coverage, or wait longer", colons=2)
         case ModemState.BARRED:
-            return f"{_begin(reason or 'the network denies this SIM')}: ask its operator."
+            return _advised(reason or "the network denies this SIM", "ask its operator")
         case _:
             assert_never(snapshot.state)
 
@@ -119,6 +121,11 @@ def _worries(snapshot: ModemSnapshot) -> list[str]:
     if snapshot.signal_dbm is not None and snapshot.signal_dbm <= _WEAK_DBM:
         worries.append("the signal is weak")
     return worries
+
+
+def _advised(reason: str, advice: str, colons: int = 1) -> str:
+    """Return the reason with what can be done; most say that themselves, behind a colon."""
+    return f"{_begin(reason)}." if reason.count(": ") >= colons else f"{_begin(reason)}: {advice}."
 
 
 def _begin(sentence: str) -> str:

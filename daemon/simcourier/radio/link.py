@@ -10,14 +10,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from simcourier.modem.facts import Fact, Job, ModemState
+from simcourier.modem.facts import Fact, Job, ModemState, Rung
+from simcourier.modem.rates import rates_for
+from simcourier.modem.recording import Recording
 from simcourier.modem.session import Session
+from simcourier.radio.errors import PortError, PortGoneError
 from simcourier.radio.opener import Opener
-from simcourier.radio.ports import PortError, PortGoneError
+from simcourier.radio.ports import change_rate
+from simcourier.radio.remote import is_remote
+from simcourier.radio.rescue import Rescuer
+from simcourier.radio.roles import NEVER_OPENED
 from simcourier.radio.specs import PortSpec, RadioSettings
+from simcourier.radio.sticks import Place, Sticks
+from simcourier.radio.wire import NEVER, Wire, WireFullError, WireLostError
 
-READ_SIZE = 4096
-NEVER = float("inf")
+_STEADY = 10.0
+"""A connection to a port on the network that held so long is made anew without a long pause."""
+_RESCUE_LIMIT = 120.0
+"""How long a port is left alone while its stick is being woken, if nobody says how that ended."""
+
+_RUNGS = {
+    Rung.REAUTHORISE: "its USB device is taken away from the kernel and given back",
+    Rung.POWER: "the power of its hub's port is switched off and on",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +61,8 @@ class Hub(Protocol):
     selector: selectors.BaseSelector
     opener: Opener
     settings: RadioSettings
+    sticks: Sticks
+    rescuer: Rescuer
 
     def post(self, order: Callable[[float], None]) -> None:
         """Run `order` in the radio thread; may be called from any other."""
@@ -55,6 +72,9 @@ class Hub(Protocol):
 
     def tell(self, link: Link, fact: Fact) -> None:
         """Take a fact of the link's session."""
+
+    def look_around(self) -> None:
+        """Look for ports now: one may be had that could not be had before."""
 
 
 class Link:
@@ -70,11 +90,21 @@ class Link:
         self.look_at = 0.0
         self.poll_at = NEVER
         self.armed_for = NEVER
-        self.vetted_imei = ""
-        self._fd = -1
+        self.place: Place | None = None
+        """Where the port sat when it was last opened."""
+        self.imei = ""
+        """Whose link this is: the stick that was last seen here."""
+        self.card = ""
+        """The SIM that it had."""
+        self.confirmed = False
+        """Whether that stick has told its IMEI since the port was opened."""
+        self.parked = False
+        """Its port belongs to another stick now; discovery finds where this one went."""
+        self.remote = is_remote(spec.port)
+        self._pause = hub.settings.remote_pause
+        self._opened_at = NEVER
+        self.wire = Wire(hub.selector, hub.settings, self)
         self._attempt = 0
-        self._stall_at = NEVER
-        self._output = bytearray()
 
     @property
     def name(self) -> str:
@@ -84,12 +114,12 @@ class Link:
     def due(self) -> float:
         """When `advance` has something to do."""
         deadline = self.session.deadline
-        nearest = min(self.look_at, self.poll_at, self._stall_at)
+        nearest = min(self.look_at, self.poll_at, self.wire.stall_at)
         return nearest if deadline is None or nearest < deadline else deadline
 
     def advance(self, now: float) -> None:
         """Do what is due."""
-        if now >= self._stall_at:
+        if now >= self.wire.stall_at:
             self.reopen(now, f"the port takes no bytes for {self._hub.settings.write_stall:g} s")
         if now >= self.look_at:
             self._look(now)
@@ -104,13 +134,17 @@ class Link:
     def after_step(self, now: float) -> None:
         """Carry out what the last step of the session left to do."""
         session = self.session
+        if session.modem.rate_wanted:
+            self._change_rate(session.modem.rate_wanted)
         data = session.take_output()
         if data and self.phase is Phase.OPEN:
             self._write(data, now)
         for fact in session.take_facts():
             self._hub.tell(self, fact)
-        if session.modem.reopen_wanted:
-            self.reopen(now, session.modem.standing.reason)
+        wanted = session.modem.rescue_wanted
+        if wanted is not None:
+            session.modem.rescue_wanted = None
+            self._wake(wanted, now)
         self._hub.arm(self)
 
     def submit(self, job: Job, now: float) -> None:
@@ -121,6 +155,11 @@ class Link:
     def permit(self, job: int, granted: bool, now: float) -> None:
         """Let the PDU of a job leave, or withdraw it."""
         self.session.permit(job, granted, now)
+        self.after_step(now)
+
+    def withdraw(self, job: int, now: float) -> None:
+        """Take a job back as long as nothing of it has left."""
+        self.session.withdraw(job, now)
         self.after_step(now)
 
     def allow_pin(self, granted: bool, now: float) -> None:
@@ -144,33 +183,91 @@ class Link:
         self.session.forget_pins()
         self.advance(now)
 
+    def record(self, seconds: float, now: float) -> None:
+        """Bring the modem up anew, and record what is said for so long."""
+        self.close(now, "restarted to be recorded", look_at=now)
+        # What was learned before would not be asked for, and the dialogue could not be played by who knows nothing.
+        self.session.modem.forget_everything()
+        self.session.recording = Recording(now, now + seconds)
+        self.advance(now)
+
     # -- the port ------------------------------------------------------------------------------------------------
+
+    def look_now(self, now: float) -> None:
+        """Something has changed about ports: if this one is missing, look for it at once."""
+        if self.phase is Phase.CLOSED and not self.remote and now < self.look_at < NEVER:
+            self.look_at = now
+            self._hub.arm(self)
+
+    def is_gone(self) -> bool:
+        """Whether the port's device went although its descriptor tells nothing of that."""
+        return (
+            self.phase is Phase.OPEN and self.place is not None and not self._hub.sticks.is_there(self.place)
+        )
 
     def _look(self, now: float) -> None:
         self.look_at = now + self._hub.settings.look_every
         if self.phase is Phase.OPENING:
             self._hub.opener.look_after()
-        elif Path(self.spec.port).exists():
+        elif self.remote:
             self._open(now)
+        elif Path(self.spec.port).exists():
+            self._approach(now)
         else:
-            self._miss(now)
+            self._miss(now, f"{self.spec.port}: no such port")
 
-    def _miss(self, now: float) -> None:
+    def _miss(self, now: float, reason: str) -> None:
         self.real_path = ""  # what appears there now may be somebody else's
-        if self.session.modem.state is not ModemState.ABSENT or not self.session.modem.standing.reason:
-            self.session.closed(now, f"{self.spec.port}: no such port")
+        standing = self.session.modem.standing
+        if standing.state is not ModemState.ABSENT or not standing.reason:
+            self.session.closed(now, reason)
+
+    def _approach(self, now: float) -> None:
+        """The port is there: open it, unless it is not the one that it was, or must not be opened."""
+        place = self._hub.sticks.place(self.spec.port)
+        before = self.place
+        moved = before is not None and (place is None or place.kind != before.kind)
+        if moved and self.origin is Origin.FOUND:
+            self.park(now)
+        elif place is not None and place.role in NEVER_OPENED:
+            self._miss(now, f"{self.spec.port}: {self._hub.sticks.why_never(place)}")
+        else:
+            if before is not None and place is not None and before.device != place.device:
+                self._miss(now, f"another device is at {self.spec.port}")
+            self.place = place
+            self._open(now)
+
+    def park(self, now: float) -> None:
+        """Another stick is at this port: leave it to discovery, which also finds where this one went."""
+        self.parked = True
+        self.close(now, f"another stick is at {self.spec.port} now")
+        self.real_path = ""
+        self._hub.look_around()
 
     def _open(self, now: float) -> None:
-        self.real_path = os.path.realpath(self.spec.port)
+        self.real_path = self.spec.port if self.remote else os.path.realpath(self.spec.port)
         self.phase = Phase.OPENING
         self._attempt += 1
         attempt = self._attempt
+        self.session.modem.device = self.place.device if self.place is not None else ""
         self.session.opening(now)
 
         def done(outcome: int | PortError) -> None:
             self._hub.post(lambda now: self._opened(attempt, outcome, now))
 
-        self._hub.opener.open(self.spec.port, self.spec.baudrate, done)
+        self._hub.opener.open(self.spec.port, self._rate(), done)
+
+    def _rate(self) -> int:
+        """The rate to open the port with: where only a modem can be meant, it may be found at another."""
+        modem = self.session.modem
+        if not modem.rates and self.origin is Origin.CONFIGURED and not self.remote:
+            modem.rates = rates_for(self.spec.baudrate)
+        return modem.rates[0] if modem.rates else self.spec.baudrate
+
+    def _change_rate(self, rate: int) -> None:
+        self.session.modem.rate_wanted = 0
+        if self.phase is Phase.OPEN:
+            change_rate(self.wire.fd, rate)
 
     def _opened(self, attempt: int, outcome: int | PortError, now: float) -> None:
         if attempt != self._attempt or self.phase is not Phase.OPENING:
@@ -182,18 +279,37 @@ class Link:
             self.phase = Phase.CLOSED
             gone = isinstance(outcome, PortGoneError)
             self.look_at = now + (settings.look_every if gone else settings.retry_every)
+            if self.remote:
+                self.look_at = now + self._longer_pause()
             self.session.closed(now, str(outcome))
         else:
             self.phase = Phase.OPEN
             self.look_at = NEVER
-            self._fd = outcome
-            self._hub.selector.register(outcome, selectors.EVENT_READ, self)
+            self._opened_at = now
+            self.wire.attach(outcome)
+            if not self.session.modem.settled:
+                self.confirmed = False
+                self.session.modem.imei = ""  # whoever is there has to tell
             self.session.opened(now)
         self.after_step(now)
 
+    def _longer_pause(self) -> float:
+        """How long to wait before a connection is made anew; longer each time."""
+        settings = self._hub.settings
+        pause, self._pause = self._pause, min(2 * self._pause, settings.remote_pause_limit)
+        return pause
+
+    def _next_look(self, now: float) -> float:
+        """When to look for a port that was just lost or is to be opened anew."""
+        if not self.remote:
+            return now
+        if now - self._opened_at >= _STEADY:
+            self._pause = self._hub.settings.remote_pause
+        return now + self._longer_pause()
+
     def ready(self, mask: int, now: float) -> None:
         """The descriptor can be read or written, or was hung up."""
-        if mask & selectors.EVENT_WRITE and self._output:
+        if mask & selectors.EVENT_WRITE and self.wire.waits:
             self._write(b"", now)
         if mask & selectors.EVENT_READ and self.phase is Phase.OPEN:
             self._read(now)
@@ -201,59 +317,61 @@ class Link:
 
     def _read(self, now: float) -> None:
         try:
-            data = os.read(self._fd, READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self.lose(now, f"{self.spec.port}: {os.strerror(error.errno or 0)}")
+            data = self.wire.read()
+        except WireLostError as error:
+            self.lose(now, f"{self.spec.port}: {error}")
             return
         if data:
             self.session.receive(data, now)
-        else:
-            self.lose(now, f"{self.spec.port}: the device is gone")
 
     def _write(self, data: bytes, now: float) -> None:
-        if self._output or not data:
-            self._output += data
-            data = bytes(self._output)
         try:
-            taken = os.write(self._fd, data)
-        except BlockingIOError:
-            taken = 0
-        except OSError as error:
-            self._output[:] = data
-            self.lose(now, f"{self.spec.port}: {os.strerror(error.errno or 0)}")
-            return
-        waited = bool(self._output)
-        self._output[:] = data[taken:]
-        if self._output or waited:
-            self._await_room(taken, now)
-
-    def _await_room(self, taken: int, now: float) -> None:
-        """Some bytes wait, or did: watch for room, and for a port that never has any."""
-        if len(self._output) > self._hub.settings.output_limit:
-            self.reopen(now, "the port takes no bytes")
-            return
-        if not self._output:
-            self._stall_at = NEVER
-        elif taken or self._stall_at == NEVER:
-            self._stall_at = now + self._hub.settings.write_stall
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._output else 0)
-        self._hub.selector.modify(self._fd, events, self)
+            self.wire.write(data, now)
+        except WireLostError as error:
+            self.lose(now, f"{self.spec.port}: {error}")
+        except WireFullError as error:
+            self.reopen(now, str(error))
 
     def lose(self, now: float, reason: str) -> None:
         """The port is gone: look for it."""
         self._drop()
         _log.info("%s: lost its port: %s", self.name, reason)
-        self.look_at = now
-        self._end_session(now, reason, ModemState.ABSENT)
+        self.look_at = self._next_look(now)
+        self.session.lost(now, reason, self.wire.take_unwritten())
+        self.after_step(now)
 
     def reopen(self, now: float, reason: str) -> None:
         """Nothing comes from the port, or nothing goes into it: close it and open it anew."""
         self._drop()
-        self.session.modem.reopen_wanted = False
-        self.look_at = now
+        self.look_at = self._next_look(now)
         self._end_session(now, reason, ModemState.SILENT)
+
+    def _wake(self, rung: Rung, now: float) -> None:
+        """Carry out what the session wants done; what can't be done becomes a mere reopening."""
+        reason = self.session.modem.standing.reason
+        if rung not in (Rung.REAUTHORISE, Rung.POWER):
+            self.reopen(now, reason)
+            return
+        self._drop()
+        attempt = self._attempt
+
+        def done(why: str) -> None:
+            self._hub.post(lambda now: self._woken(attempt, rung, why, now))
+
+        why = self._hub.rescuer.start(rung, self.place, done)
+        if why:
+            _log.info("%s: not done: %s: %s; its port is opened anew", self.name, _RUNGS[rung], why)
+        else:
+            _log.warning("%s: %s, for it is silent: %s", self.name, _RUNGS[rung], reason)
+        self.look_at = now if why else now + _RESCUE_LIMIT
+        self._end_session(now, reason, ModemState.SILENT)
+
+    def _woken(self, attempt: int, rung: Rung, why: str, now: float) -> None:
+        if why:
+            _log.warning("%s: could not be done: %s: %s", self.name, _RUNGS[rung], why)
+        if attempt == self._attempt and self.phase is Phase.CLOSED:
+            self.look_at = now
+            self._hub.arm(self)
 
     def close(self, now: float, reason: str, look_at: float = NEVER) -> None:
         """Close the port on purpose, and do not look for it before `look_at`."""
@@ -269,9 +387,14 @@ class Link:
         self.poll_at = NEVER
         self.close(now, reason)
 
+    def retire(self) -> None:
+        """Another link has taken its place: let everything go, without a word."""
+        self._drop()
+        self.look_at = self.poll_at = NEVER
+        self.real_path = ""
+
     def _end_session(self, now: float, reason: str, state: ModemState) -> None:
-        unwritten = bytes(self._output)
-        self._output.clear()
+        unwritten = self.wire.take_unwritten()
         if state is ModemState.SILENT:
             self.session.stalled(now, reason, unwritten)
         else:
@@ -280,9 +403,6 @@ class Link:
 
     def _drop(self) -> None:
         if self.phase is Phase.OPEN:
-            self._hub.selector.unregister(self._fd)
-            self._hub.opener.close(self._fd)
-        self._fd = -1
+            self._hub.opener.close(self.wire.detach())
         self._attempt += 1
         self.phase = Phase.CLOSED
-        self._stall_at = NEVER

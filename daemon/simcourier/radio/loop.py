@@ -25,10 +25,15 @@ from simcourier.modem.facts import (
     UssdEnd,
     UssdEnded,
 )
-from simcourier.radio.link import NEVER, Link, Origin
+from simcourier.modem.recording import Recording
+from simcourier.radio.hotplug import Hotplug, NoUdevError
+from simcourier.radio.link import Link, Origin
 from simcourier.radio.opener import Opener
+from simcourier.radio.rescue import Rescuer
 from simcourier.radio.roster import Roster
 from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
+from simcourier.radio.sticks import Sticks
+from simcourier.radio.wire import NEVER
 
 Order = Callable[[float], None]
 
@@ -53,6 +58,15 @@ class Radio:
         self.settings = settings or RadioSettings()
         self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self.opener = Opener()
+        self._hotplug = _listen() if self.settings.udev else None
+        properties = self._hotplug.properties if self._hotplug is not None else None
+        self.sticks = Sticks(self.settings.sysfs, properties)
+        self.rescuer = Rescuer(
+            usb=self.settings.usb,
+            power=self.settings.power,
+            requests=self.settings.rescue_requests,
+            sysfs=self.settings.sysfs,
+        )
         self._sink = sink
         self._roster = Roster(self, ports, discovery)
         self._jobs: dict[int, Link] = {}
@@ -95,6 +109,10 @@ class Radio:
         """Let the PDU of a job leave, or withdraw it."""
         self.post(lambda _: self._permit(job, granted))
 
+    def withdraw(self, job: int) -> None:
+        """Take a job back if nothing of it has left: it ends `WITHDRAWN`, else as it would have."""
+        self.post(lambda _: self._withdraw(job))
+
     def allow_pin(self, modem: str, granted: bool) -> None:
         """Answer a `PinWanted`."""
         self.post(lambda _: self._on(modem, Link.allow_pin, granted))
@@ -124,6 +142,24 @@ class Radio:
         link = self._roster.named.get(modem)
         return link.session.trace.lines(after) if link is not None else []
 
+    def record(self, modem: str, seconds: float) -> None:
+        """Bring the modem up anew, and record what is said for so long, without anything personal in it."""
+        self.post(lambda _: self._on(modem, Link.record, seconds))
+
+    def recording(self, modem: str) -> Recording | None:
+        """What was recorded last, or is being recorded."""
+        link = self._roster.named.get(modem)
+        return link.session.recording if link is not None else None
+
+    @property
+    def looking(self) -> bool:
+        """Whether a port that was found is being tried for the first time."""
+        return self._roster.looking
+
+    def let_go(self) -> Mapping[str, str]:
+        """Ports that were found and are no modem's, or can't be had, each with the reason."""
+        return self._roster.finder.reasons.copy()
+
     def post(self, order: Order) -> None:
         """Run `order` in the radio thread with the time of that moment."""
         self._orders.append(order)
@@ -143,6 +179,8 @@ class Radio:
 
     def _run(self) -> None:
         self.selector.register(self._wake, selectors.EVENT_READ, None)
+        if self._hotplug is not None:
+            self.selector.register(self._hotplug.fileno(), selectors.EVENT_READ, self._hotplug)
         for link in self._roster.links:
             self.arm(link)
         try:
@@ -157,17 +195,23 @@ class Radio:
         ready = self.selector.select(self._patience())
         self._awake = True
         for key, mask in ready:
-            link: Link | None = key.data
-            if link is None:
+            owner: Link | Hotplug | None = key.data
+            if owner is None:
                 os.eventfd_read(self._wake)
-            else:
-                self._guard(link, Link.ready, mask)
+            elif owner is self._hotplug:
+                self._carry_out(self._hear)
+            elif isinstance(owner, Link):
+                self._guard(owner, Link.ready, mask)
         self._take_orders()
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             self._fire(now)
         if now >= self._roster.scan_at:
             self._carry_out(self._roster.scan)
+
+    def _hear(self, now: float) -> None:
+        for event in self._hotplug.take() if self._hotplug is not None else ():
+            self._roster.hear(event.path, event.gone, now)
 
     def _patience(self) -> float | None:
         if self._orders:
@@ -216,7 +260,7 @@ class Radio:
 
     def _begin_to_stop(self, stop_at: float) -> None:
         self._stop_at = stop_at
-        self._roster.scan_at = NEVER
+        self._roster.stop()
 
     def _end(self) -> None:
         for link in self._roster.links:
@@ -224,6 +268,8 @@ class Radio:
         self._ended = True
         self._take_orders()
         self.selector.close()
+        if self._hotplug is not None:
+            self._hotplug.close()
 
     # -- orders --------------------------------------------------------------------------------------------------
 
@@ -240,6 +286,11 @@ class Radio:
         link = self._jobs.get(job)
         if link is not None:
             self._guard(link, Link.permit, job, granted)
+
+    def _withdraw(self, job: int) -> None:
+        link = self._jobs.get(job)
+        if link is not None:
+            self._guard(link, Link.withdraw, job)
 
     def _on(self, modem: str, step: Callable[..., None], *arguments: object) -> None:
         link = self._roster.named.get(modem)
@@ -261,6 +312,10 @@ class Radio:
             link.armed_for = due
             heapq.heappush(self._timers, (due, next(self._timer_seq), link))
 
+    def look_around(self) -> None:
+        """Look for ports at the next turn."""
+        self._roster.look_around(time.monotonic())
+
     def tell(self, link: Link, fact: Fact) -> None:
         """Hand a fact on, once the link counts as a modem."""
         if type(fact) is ModemChanged:
@@ -271,3 +326,11 @@ class Radio:
             self._jobs.pop(fact.job, None)
         if link.origin is not Origin.SUSPECTED:
             self._sink(fact)
+
+
+def _listen() -> Hotplug | None:
+    try:
+        return Hotplug()
+    except NoUdevError as error:
+        _log.info("ports are looked for every now and then: %s", error)
+        return None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from simcourier.radio.ports import PortError, open_port
+from simcourier.radio.remote import Remotes, is_remote
 
 Task = Callable[[], None]
 MOST_THREADS = 3
@@ -24,9 +25,13 @@ class Opener:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy_since: dict[int, float] = {}
+        self._remotes = Remotes()
 
     def open(self, path: str, baudrate: int, done: Callable[[int | PortError], None]) -> None:
-        """Open `path` and hand its descriptor, or why there is none, to `done`, which runs in this thread."""
+        """Open `path` and hand its descriptor, or why there is none, to `done`, which runs in another thread."""
+        if is_remote(path):
+            self._remotes.open(path, baudrate, done)
+            return
 
         def task() -> None:
             try:

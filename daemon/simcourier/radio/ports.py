@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import grp
 import os
@@ -10,19 +11,17 @@ from pathlib import Path
 
 import serial
 
-from simcourier.errors import EquipmentError
+from simcourier.radio.errors import PortError, PortGoneError
+from simcourier.radio.holders import in_use
+
+__all__ = ["PortError", "PortGoneError", "change_rate", "open_port"]
 
 # The device is going away, or has not come back altogether: like a path that is not there.
 _GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR})
 _TAKEN = frozenset({errno.EBUSY, errno.EAGAIN})
 
-
-class PortError(EquipmentError):
-    """A port can't be opened; the message says why, and what to do where somebody can do something."""
-
-
-class PortGoneError(PortError):
-    """There is no device behind the path."""
+# Where termios.tcgetattr puts the rates.
+_ISPEED, _OSPEED = 4, 5
 
 
 class _Port(serial.Serial):
@@ -60,6 +59,14 @@ def open_port(path: str, baudrate: int) -> int:
     return fd
 
 
+def change_rate(fd: int, rate: int) -> None:
+    """Set an open port to another rate; a port that has none, or not this one, stays as it is."""
+    with contextlib.suppress(termios.error, AttributeError):
+        attributes = termios.tcgetattr(fd)
+        attributes[_ISPEED] = attributes[_OSPEED] = getattr(termios, f"B{rate}")
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
 def _in_words(path: str, error: Exception) -> PortError:
     number = _errno(error)
     if number in _GONE:
@@ -67,7 +74,7 @@ def _in_words(path: str, error: Exception) -> PortError:
     if number in (errno.EACCES, errno.EPERM):
         return PortError(f"{path}: no permission; {_who_may(path)}")
     if number in _TAKEN or "exclusively lock" in str(error):
-        return PortError(f"{path}: in use by another program")
+        return PortError(f"{path}: {in_use(path)}")
     if number in (errno.ENOTTY, errno.EISDIR) or "Could not configure port" in str(error):
         return PortError(f"{path}: not a serial port")
     return PortError(f"{path}: {error}")
