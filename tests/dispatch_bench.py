@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from simcourier.config import Sending
 from simcourier.dispatch.clock import Clock
@@ -40,6 +41,7 @@ class Radio:
         self.permits: dict[int, bool] = {}
         self.pins: list[tuple[str, bool]] = []
         self.restarted: list[str] = []
+        self.deleted: list[tuple[str, int]] = []
 
     def submit(self, modem: str, job: Job) -> None:
         self.jobs.append((modem, job))
@@ -53,6 +55,9 @@ class Radio:
     def restart(self, modem: str) -> None:
         self.restarted.append(modem)
 
+    def stored(self, modem: str, token: int) -> None:
+        self.deleted.append((modem, token))
+
 
 class Box:
     """One start of the daemon on a directory; `Box(same directory)` after `crash()` is the next start."""
@@ -63,7 +68,9 @@ class Box:
         settings: Sending | None = None,
         now: float = 0.0,
         sandbox_ports: tuple[str, ...] = (),
+        **tables: Any,
     ) -> None:
+        self.tables = tables
         self.directory = directory
         self.settings = settings or Sending()
         self.now = now
@@ -79,7 +86,7 @@ class Box:
         self.sealer = Sealer(b"k" * 32)
         self.sandbox_ports = sandbox_ports
         self.dispatcher = Dispatcher(
-            self.writer, self.sealer, self.metrics, self.settings, clock, lease, sandbox_ports
+            self.writer, self.sealer, self.metrics, self.settings, clock, lease, sandbox_ports, **tables
         )
         self.dispatcher.connect(self.radio)
         self.writer.before_commit = self.dispatcher.pump
@@ -108,7 +115,7 @@ class Box:
         """End without a word and start again on the same directory, also with another configuration."""
         self.close()
         ports = self.sandbox_ports if sandbox_ports is None else sandbox_ports
-        again = Box(self.directory, self.settings, self.now, ports)
+        again = Box(self.directory, self.settings, self.now, ports, **self.tables)
         again._ids = self._ids
         return again
 
@@ -117,8 +124,9 @@ class Box:
             self.writer.call(lambda fact=fact: self.dispatcher.on_fact(fact))
         self.turn()
 
-    def modem(self, name: str, state: ModemState = ModemState.READY) -> None:
-        self.tell(ModemChanged(ModemSnapshot(name, f"/dev/{name}", state, "", self.now, sim=f"sim-{name}")))
+    def modem(self, name: str, state: ModemState = ModemState.READY, **fields: Any) -> None:
+        card = {"sim": f"sim-{name}", **fields}
+        self.tell(ModemChanged(ModemSnapshot(name, f"/dev/{name}", state, "", self.now, **card)))
 
     def accept(
         self,
@@ -174,10 +182,10 @@ class Box:
         record = self.record(message_id)
         answer: list[bool] = []
 
-        def done(canceled: bool) -> None:
-            answer.append(canceled)
-            if canceled:
-                self.dispatcher.dropped(record.n, record.message_class.rank, Status.CANCELED)
+        def done(after: Status | None) -> None:
+            answer.append(after is Status.CANCELED)
+            if after is not None:
+                self.dispatcher.dropped(record.n, record.message_class.rank, after)
 
         self.writer.submit(lambda c: store.cancel(c, record.n, self.wall_ms()), done, self._raise)
         self.turn()

@@ -114,3 +114,34 @@ def test_a_file_without_a_pin_is_named_and_not_shown(tmp_path: Path, content: st
 def test_a_missing_pin_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pin_file .*there is no such file"):
         read_pin(str(tmp_path / "none"), "x.toml", "modems")
+
+
+@pytest.mark.parametrize(
+    "port",
+    ["rfc2217://192.168.7.9:2217", "socket://box.example:4001", "rfc2217://[fd00::9]:1?ign_set_control"],
+)
+def test_a_modem_may_be_behind_a_port_on_the_network(port: str) -> None:
+    read = parse(f'[[modems]]\nport = "{port}"\n'.encode(), "box.toml")
+    assert read.modems[0].port == port
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        "rfc2217://192.168.7.9",
+        "socket://:4001",
+        "socket://host:0",
+        "socket://host:65536",
+        "socket://host:4001?logging=debug",
+        "tcp://host:4001",
+        "http://host:4001/x",
+    ],
+)
+def test_a_port_on_the_network_that_can_not_be_connected_to_is_named(port: str) -> None:
+    with pytest.raises(ConfigError, match=r"box.toml: modems\[1\].port: .*write \"rfc2217://host:port\""):
+        parse(f'[[modems]]\nport = "/dev/ttyUSB0"\n[[modems]]\nport = "{port}"\n'.encode(), "box.toml")
+
+
+def test_a_port_on_the_network_can_not_be_for_the_sandbox() -> None:
+    with pytest.raises(ConfigError, match="can't be for the sandbox"):
+        parse(b'[[modems]]\nport = "socket://host:4001"\nsandbox = true\n', "box.toml")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inbound_texts import write
 from sqlalchemy import delete, select
 from web_fixtures import CODE, PHONE, TEXT, WebBox, web_box
 
@@ -319,10 +320,32 @@ def test_every_type_that_can_be_asked_for_is_told_by_somebody() -> None:
     assert set(EventType) <= emitted() | closed
 
 
-def test_what_is_received_can_not_be_asked_for_before_it_is_told(web: WebBox) -> None:
-    body = {"url": "https://app.example/", "types": ["message.received"]}
-    answer = web.post("/v1/webhook-endpoints", web.key("admin"), json=body)
-    assert (answer.status_code, answer.json["code"]) == (400, "invalid-request")
+def test_what_comes_in_is_told_by_its_id_and_fetched_by_the_application(web: WebBox) -> None:
+    app = register(web, "app", None, "message.received", "recipient.stopped", "recipient.started")
+    write(web, f"my password is {CODE}")
+    write(web, "STOP")
+    write(web, "START")
+    received, stop, stopped, start, started = told(web, app)
+    assert types([received, stop, start]) == ["message.received"] * 3
+    assert types([stopped, started]) == ["recipient.stopped", "recipient.started"]
+    assert stopped["data"] == {"to_masked": "+44•••••0666", "by": "sms"}
+    assert received["data"] == {
+        "id": received["data"]["id"],
+        "kind": "text",
+        "from_masked": "+44•••••0666",
+        "modem": "modem-1",
+        "parts": 1,
+        "missing": 0,
+    }
+    fetched = web.get(f"/v1/inbound/{received['data']['id']}", web.key("inbound:read")).json
+    assert fetched["text"] == f"my password is {CODE}"
+
+
+def test_what_comes_in_is_nobodys_own_so_a_clients_endpoint_does_not_hear_of_it(web: WebBox) -> None:
+    mine = register(web, "mine", web.key("messages:send").split("_")[1])
+    everybody = register(web, "all")
+    write(web, "hello")
+    assert (types(told(web, mine)), types(told(web, everybody))) == ([], ["message.received"])
 
 
 def test_a_clock_that_was_set_back_does_not_hold_a_delivery_for_ever(web: WebBox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -41,14 +42,17 @@ def test_a_report_without_a_recipient_is_matched_by_reference_and_time() -> None
     assert match(report(5, ""), candidates) == candidates[1]
 
 
-def test_without_a_time_stamp_the_newest_is_meant() -> None:
-    candidates = [candidate(1, 600), candidate(2, 5), candidate(3, 300)]
-    assert match(report(None), candidates) == candidates[1]
-
-
-def test_a_time_stamp_that_is_years_off_says_nothing() -> None:
+def test_without_a_time_stamp_the_only_one_is_meant_and_none_of_several() -> None:
     candidates = [candidate(1, 600), candidate(2, 5)]
-    assert match(report(10 * 365 * 86400), candidates) == candidates[1]
+    assert match(report(None), candidates[:1]) == candidates[0]
+    assert match(report(None), candidates) is None
+
+
+def test_a_time_stamp_that_fits_none_says_nothing() -> None:
+    years_s = 10 * 365 * 86400
+    candidates = [candidate(1, 600), candidate(2, 5)]
+    assert match(report(years_s), candidates[:1]) == candidates[0]
+    assert match(report(years_s), candidates) is None
 
 
 def test_of_two_in_the_same_second_the_older_is_meant() -> None:
@@ -56,14 +60,32 @@ def test_of_two_in_the_same_second_the_older_is_meant() -> None:
     assert match(report(5.1), candidates) == candidates[1]
 
 
-@given(st.lists(st.floats(0, 80_000), min_size=1, max_size=20, unique=True), st.data())
+def test_a_submit_in_doubt_is_meant_rather_than_an_old_one_with_the_same_reference() -> None:
+    old, doubtful = candidate(1, 3600), replace(candidate(2, 20), is_numbered=False)
+    assert match(report(15), [old], [doubtful]) == doubtful
+    assert match(report(3600), [old], [doubtful]) == old
+
+
+def test_of_submits_in_doubt_the_one_under_way_at_the_time_stamp_is_meant() -> None:
+    first, second = candidate(1, 100), candidate(2, 38)
+    assert match(report(45), [], [first, second]) == first
+    assert match(report(36), [], [first, second]) == second
+
+
+def test_a_submit_in_doubt_needs_recipient_and_time() -> None:
+    doubtful = candidate(1, 20)
+    assert match(report(15, ""), [], [doubtful]) is None
+    assert match(report(None), [], [doubtful]) is None
+    assert match(report(600), [], [doubtful]) is None
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=20, unique=True), st.data())
 def test_whatever_the_order_of_the_candidates_the_same_one_is_meant(
-    ages: list[float], data: st.DataObject
+    places: list[int], data: st.DataObject
 ) -> None:
-    candidates = [candidate(index, age) for index, age in enumerate(ages)]
+    # As far apart as 256 submits are, so that a stamp fits one of them at most.
+    candidates = [candidate(place, 300.0 * place) for place in places]
     shuffled = data.draw(st.permutations(candidates))
-    asked = report(data.draw(st.floats(0, 80_000)))
-    first, second = match(asked, candidates), match(asked, shuffled)
-    assert first is not None
-    assert second is not None
-    assert first.at_ms == second.at_ms
+    meant = data.draw(st.sampled_from(candidates))
+    asked = report(300.0 * meant.message + data.draw(st.floats(-150, 50)))
+    assert match(asked, candidates) == match(asked, shuffled) == meant

@@ -15,6 +15,10 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from simcourier.at.trace import TraceLine
+from simcourier.care import parts
+from simcourier.care.arrivals import Arrivals
+from simcourier.care.care import Care
+from simcourier.care.tools import CareTools
 from simcourier.config import Config, Http, Modem, Sending, Storage, Webhooks
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
@@ -32,6 +36,7 @@ from simcourier.modem.facts import (
     SubmitEnd,
     SubmitEnded,
 )
+from simcourier.modem.recording import Recording
 from simcourier.outbox import database
 from simcourier.outbox.audit import Audit
 from simcourier.outbox.seal import Sealer
@@ -56,7 +61,10 @@ class Radio:
         self.cards: dict[str, ModemSnapshot] = {}
         self.jobs: list[tuple[str, Job]] = []
         self.restarted: list[str] = []
+        self.deleted: list[tuple[str, int]] = []
+        self.asked: list[tuple[str, int, str]] = []
         self.traces: dict[str, list[TraceLine]] = {}
+        self.recordings: dict[str, Recording] = {}
 
     def snapshots(self) -> Mapping[str, ModemSnapshot]:
         return dict(self.cards)
@@ -72,6 +80,18 @@ class Radio:
 
     def restart(self, modem: str) -> None:
         self.restarted.append(modem)
+
+    def stored(self, modem: str, token: int) -> None:
+        self.deleted.append((modem, token))
+
+    def ussd(self, modem: str, request: int, code: str) -> None:
+        self.asked.append((modem, request, code))
+
+    def record(self, modem: str, seconds: float) -> None:
+        self.recordings[modem] = Recording(0.0, seconds)
+
+    def recording(self, modem: str) -> Recording | None:
+        return self.recordings.get(modem)
 
     def trace(self, modem: str, after: int = 0) -> list[TraceLine]:
         return [line for line in self.traces.get(modem, []) if line.seq > after]
@@ -120,9 +140,33 @@ class WebBox:
             frozenset({self.config.http.address[1]}),
         )
         self.dispatcher = Dispatcher(
-            self.writer, sealer, self.metrics, self.config.sending, clock, lease, self.config.sandbox_ports
+            self.writer,
+            sealer,
+            self.metrics,
+            self.config.sending,
+            clock,
+            lease,
+            self.config.sandbox_ports,
+            self.config.operators,
+            self.config.second_sim,
+            self.config.sims,
         )
-        self.dispatcher.connect(self.radio)
+        radio: Any = self.radio  # what is asked of a radio, without a thread
+        care_tools = CareTools(
+            self.config,
+            self.engine,
+            self.writer,
+            self.dispatcher,
+            radio,
+            sealer,
+            self.metrics,
+            clock,
+            audit,
+        )
+        self.arrivals = Arrivals(care_tools, lambda text, _modem, _sim: text.startswith("loop test "))
+        self.parts = replace(parts.build(care_tools), arrivals=self.arrivals)
+        self.care = Care(self.parts.all())
+        self.dispatcher.connect(self.radio, self.care.on_fact)
         self.writer.before_commit = self.dispatcher.pump
         self.service = Service(
             Tools(
@@ -136,6 +180,7 @@ class WebBox:
                 clock,
                 audit,
                 self.hooks,
+                self.parts,
             ),
             "local-secret",
         )

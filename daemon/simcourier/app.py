@@ -17,7 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.engine import Connection
 
 from simcourier import log
-from simcourier.care.care import Care, Part
+from simcourier.care import parts
+from simcourier.care.care import Care
 from simcourier.care.tools import CareTools
 from simcourier.config import Config, read_pin
 from simcourier.dispatch.clock import Clock
@@ -30,6 +31,7 @@ from simcourier.outbox import (
     clock_marks,
     database,
     duties,
+    equipment,
     hooks,
     key_check,
     recovery,
@@ -100,7 +102,16 @@ class App:
             frozenset({config.http.address[1]}),
         )
         self._dispatcher = Dispatcher(
-            self._writer, sealer, self.metrics, config.sending, clock, lease, config.sandbox_ports
+            self._writer,
+            sealer,
+            self.metrics,
+            config.sending,
+            clock,
+            lease,
+            config.sandbox_ports,
+            config.operators,
+            config.second_sim,
+            config.sims,
         )
         discovery = (
             DiscoverySpec(config.discovery.ports, config.discovery.ignore)
@@ -112,7 +123,16 @@ class App:
             ports,
             discovery,
             lambda fact: self._writer.call(lambda: self._dispatcher.on_fact(fact)),
-            RadioSettings(pins=card_pins(config, source), roaming=config.sims.roaming),
+            RadioSettings(
+                pins=card_pins(config, source),
+                names=self._names(),
+                roaming=config.sims.roaming,
+                inbound=config.inbound.enabled,
+                reset=config.recovery.reset,
+                udev=config.discovery.udev,
+                usb=config.recovery.usb,
+                power=config.recovery.power,
+            ),
         )
         tools = CareTools(
             config,
@@ -125,7 +145,8 @@ class App:
             clock,
             audit,
         )
-        self._care = Care(_parts(tools))
+        care = parts.build(tools)
+        self._care = Care(care.all())
         self._dispatcher.connect(self._radio, self._care.on_fact)
         self._writer.before_commit = self._dispatcher.pump
         self._writer.wake_in = self._dispatcher.wake_in
@@ -142,6 +163,7 @@ class App:
                 clock,
                 audit,
                 self._hooks,
+                care,
             ),
             local_secret,
         )
@@ -158,6 +180,10 @@ class App:
     def _committed(self) -> None:
         self.metrics.commits.inc()
         self._hooks.wake()
+
+    def _names(self) -> dict[str, str]:
+        with self._engine.connect() as connection:
+            return equipment.names(connection)
 
     def _open_keys(self) -> Sealer:
         """Before anything else is done with the database: under another key file nothing of it must go on."""
@@ -340,11 +366,6 @@ def _why_not_bound(error: OSError) -> str:
             return "a port below 1024 needs the right to bind it; take a higher one"
         case _:
             return error.strerror or str(error)
-
-
-def _parts(tools: CareTools) -> list[Part]:
-    """What is looked after, in the order in which facts are told."""
-    return []
 
 
 def card_pins(config: Config, source: str) -> dict[str, str]:

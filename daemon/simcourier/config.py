@@ -79,6 +79,7 @@ class Modem(Struct, forbid_unknown_fields=True, frozen=True):
     """One `[[modems]]` entry: a port (or a glob of ports) that is opened and kept."""
 
     port: Annotated[str, Meta(min_length=1)]
+    """A path, a glob, or a serial port on the network: `rfc2217://host:port`, `socket://host:port`."""
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")] | None = None
     pin_file: str | None = None
     baudrate: Annotated[int, Meta(ge=1200, le=4_000_000)] = 115_200
@@ -531,12 +532,28 @@ def _check_modems(modems: tuple[Modem, ...], source: str) -> None:
                 )
             if value is not None:
                 seen.add(value)
-    for modem in modems:
+    for number, modem in enumerate(modems):
+        _check_remote(modem.port, f"{source}: modems[{number}].port")
         if modem.sandbox and (not modem.port.startswith("/") or _IS_DEVICE.match(modem.port)):
             raise ConfigError(
                 f"{source}: modems: port {modem.port!r} can't be for the sandbox: write the whole path of a port "
                 "that `simcourier virtual` makes, or take sandbox = true away"
             )
+
+
+_REMOTE = re.compile(r"(rfc2217|socket)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})(\?ign_set_control)?")
+
+
+def _check_remote(port: str, where: str) -> None:
+    """See that a port on the network can be connected to; pyserial would say so only when it is opened."""
+    if "://" not in port:
+        return
+    found = _REMOTE.fullmatch(port)
+    if found is None or not 0 < int(found[3]) < 65_536 or (found[4] and found[1] == "socket"):
+        raise ConfigError(
+            f'{where}: {port!r} is no port on the network: write "rfc2217://host:port", or "socket://host:port" for a '
+            "raw one"
+        )
 
 
 def _check_operators(operators: tuple[Operator, ...], source: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -53,8 +55,20 @@ class Metrics:
         self.modem_signal = Gauge(
             "simcourier_modem_signal_dbm", "Signal strength", ("modem",), registry=registry
         )
+        self.modem_held = Gauge(
+            "simcourier_modem_held",
+            "1 while the modem can send and its SIM may not: barred, or over its pace",
+            ("modem",),
+            registry=registry,
+        )
         self.unmatched = Counter(
             "simcourier_dlr_unmatched", "Delivery reports that fit no message", registry=registry
+        )
+        self.repeated = Counter(
+            "simcourier_dlr_repeated", "Delivery reports that were told before", registry=registry
+        )
+        self.second_copies = Counter(
+            "simcourier_second_copies", "Messages sent once more, through another operator", registry=registry
         )
         self.unknown = Counter(
             "simcourier_unknown", "Submits whose outcome nobody can say", registry=registry
@@ -71,7 +85,36 @@ class Metrics:
         self.webhook_pending = Gauge(
             "simcourier_webhook_pending", "Events that wait for an endpoint", registry=registry
         )
+        self.modem_faults = Counter(
+            "simcourier_modem_faults", "What went wrong with modems", ("modem", "fault"), registry=registry
+        )
+        self.modem_recovery = Histogram(
+            "simcourier_modem_recovery_seconds",
+            "From a fault to ready again",
+            ("modem",),
+            buckets=_SLOW,
+            registry=registry,
+        )
+        self.sim_balance = Gauge(
+            "simcourier_sim_balance", "What the SIM in the modem has left", ("modem",), registry=registry
+        )
+        self.loop_tests = Counter(
+            "simcourier_loop_tests", "Tests of one SIM by another", ("modem", "outcome"), registry=registry
+        )
+        self.inbound = Counter(
+            "simcourier_inbound", "Messages that came in", ("kind", "modem"), registry=registry
+        )
+        self.inbound_dropped = Counter(
+            "simcourier_inbound_dropped",
+            "Messages and parts that came in and were too many",
+            registry=registry,
+        )
         self.commits = Counter("simcourier_commits", "Transactions committed", registry=registry)
+
+    def forget_balance(self, modem: str) -> None:
+        """Nobody knows what the SIM in this modem has left."""
+        with suppress(KeyError):
+            self.sim_balance.remove(modem)
 
     def render(self) -> bytes:
         """The text exposition format, for `GET /metrics`."""

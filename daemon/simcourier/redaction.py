@@ -36,7 +36,7 @@ _CAUSES = 4
 # Alternatives in this order: what may be shown goes first, so that a part of it is not taken for something else.
 _SHAPES = re.compile(
     r"""
-    (?P<id>\b(?:msg|ver|evt|req|whk)_[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-]))
+    (?P<id>\b(?:msg|ver|evt|inb|req|whk)_[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-]))
   | (?P<time>\b[0-9]{4}-[01][0-9]-[0-3][0-9]
       (?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9]))
   | (?P<credential>(?:sck_|whsec_)[A-Za-z0-9+/=_-]+ | \b(?:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,})

@@ -9,11 +9,19 @@ from typing import Protocol, assert_never
 from sqlalchemy.engine import Connection
 
 from simcourier import log
-from simcourier.config import Sending
-from simcourier.dispatch import policy
+from simcourier.config import Operator, SecondSim, Sending, Sims
+from simcourier.dispatch import explain, policy
+from simcourier.dispatch.bars import Cause
+from simcourier.dispatch.choosing import Chooser
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.fleet import Fleet, Side
-from simcourier.dispatch.outcomes import Flight, Outcomes
+from simcourier.dispatch.explain import Explanation
+from simcourier.dispatch.fleet import Fleet
+from simcourier.dispatch.learned import Learned
+from simcourier.dispatch.ledger import Entry, Ledger
+from simcourier.dispatch.operators import Operators
+from simcourier.dispatch.outcomes import Flight, Outcomes, identity
+from simcourier.dispatch.pace import Meters
+from simcourier.dispatch.policy import Candidate, Choice, Terms
 from simcourier.dispatch.records import Records
 from simcourier.dispatch.waiting import Rooms, WaitingRoom
 from simcourier.errors import SimcourierError
@@ -35,7 +43,7 @@ from simcourier.modem.facts import (
     SubmitEnded,
     UssdEnded,
 )
-from simcourier.outbox import access, duties, store, verifications
+from simcourier.outbox import access, delivery_times, duties, store, verifications
 from simcourier.outbox.message import Status, Waiting
 from simcourier.outbox.notices import notify
 from simcourier.outbox.seal import Sealer
@@ -44,11 +52,17 @@ from simcourier.outbox.writer import Writer
 from simcourier.sms.address import parse_recipient
 from simcourier.sms.submit import SubmitPdu, encode_submit
 
-_SKIP_LIMIT = 100
-"""Messages passed over in one round because only modems that failed them are idle."""
+_SECOND_SIM = SecondSim()
+_LEARNED_PAUSE_S = 30.0
+"""Between two writes of what delivery reports taught."""
+_SIMS = Sims()
+_REVISIT_S = 10.0
+"""Between two looks at what no SIM could take, where no modem came or went."""
 _CARE_PAUSE_S = 60.0
 """Between two restarts of a modem that says it needs care."""
 _LEAST_PATIENCE_S = 15.0
+_USUAL_TIMES = 3
+"""So many times what its submits take is waited for a slow SIM, where the message's life allows it."""
 _DRIFT_MS = 2000
 """A larger difference to the system's clock than this means that somebody set it."""
 LARGEST_STEP_MS = 60_000
@@ -106,6 +120,9 @@ class Dispatcher:
         clock: Clock,
         lease: int,
         sandbox_ports: Collection[str] = (),
+        operators: Iterable[Operator] = (),
+        second_sim: SecondSim = _SECOND_SIM,
+        sims: Sims = _SIMS,
     ) -> None:
         self._writer = writer
         self._sealer = sealer
@@ -116,10 +133,31 @@ class Dispatcher:
         self._radio: RadioPort
         self._records = Records(writer, clock)
         self._rooms = Rooms(writer, clock)
-        self.fleet = Fleet(clock.monotonic(), sandbox_ports)
+        self._operators = Operators(operators)
+        meters = Meters(sims, self._operators)
+        self._ledger = Ledger(self._records, meters, clock)
+        self.fleet = Fleet(clock.monotonic(), sandbox_ports, self._operators, meters, clock.wall_ms)
+        self.learned = Learned(second_sim, self._operators)
         self._outcomes = Outcomes(
-            self._records, self._rooms, self.fleet, metrics, settings, clock, self._care
+            self._records,
+            self._rooms,
+            self.fleet,
+            metrics,
+            settings,
+            clock,
+            self._care,
+            lambda modem, token: self._radio.stored(modem, token),  # noqa: PLW0108 - the radio comes later
+            self.learned,
+            second_sim,
+            self._operators,
         )
+        terms = Terms(self._operators, self.learned, sealer.number_key)
+        self._choosers = tuple(
+            Chooser(room, self.fleet.side(sandbox), self.fleet, terms, settings.shares, clock)
+            for sandbox, room in ((False, self._rooms.real), (True, self._rooms.sandbox))
+        )
+        self._revisit_at = 0.0
+        self._write_learned_at = clock.monotonic() + _LEARNED_PAUSE_S
         self._jobs = itertools.count(1)
         self._cared_at: dict[str, float] = {}
         self._claiming = True
@@ -134,6 +172,8 @@ class Dispatcher:
     def load(self, connection: Connection, depth: dict[int, int]) -> None:
         """Take up what waits on disk; called once, before the writer starts."""
         self._rooms.load(connection, depth)
+        self.learned.load(connection)
+        self._ledger.load(connection)
         for name in store.paused(connection):
             self.fleet.pause(name, True)
 
@@ -154,10 +194,11 @@ class Dispatcher:
 
     def eta_ms(self, rank: int, *, sandbox: bool = False) -> int:
         """When a message of this rank accepted now will probably have left, in milliseconds from now."""
-        modems = max(1, len(self.fleet.side(sandbox).operational))
-        room = self.sandbox if sandbox else self.room
+        side, room = self.fleet.side(sandbox), self.sandbox if sandbox else self.room
         # What is pinned to one modem keeps the others from nothing.
-        return int(1000 * self.fleet.submit_s * (1 + room.ahead_of(rank) / modems))
+        ahead, submit_s = room.ahead_of(rank), self.fleet.submit_s
+        rate = side.rates[rank > 0] or 1 / submit_s
+        return int(1000 * (submit_s + side.opens_in_s[rank > 0] + ahead / rate))
 
     # --- doors for the service ---
 
@@ -182,13 +223,33 @@ class Dispatcher:
         self.fleet.pause(modem, paused)
         self.pump()
 
+    def bar(self, sim: str, why: str, cause: Cause = Cause.OTHER) -> None:
+        """Let this SIM send nothing for a reason that an admin is shown; an empty one lifts this cause alone."""
+        self.fleet.bar(sim, why, cause)
+        if not why:
+            self.pump()
+
+    def explain(self, message: Waiting, due_ms: int) -> Explanation:
+        """Why this message waits, which may leave from `due_ms` on (wall-clock milliseconds)."""
+        chooser, now, now_ms = self._choosers[message.sandbox], self._clock.monotonic(), self._clock.wall_ms()
+        standing = chooser.side.standing.values()
+        given = [(candidate, self.fleet.busy_s(candidate.modem, now)) for candidate in standing]
+        judged = policy.rank(message, given, chooser.terms, now_ms)
+        away = (
+            explain.away(snapshot, paused=self.fleet.is_paused(snapshot.name))
+            for snapshot in self.fleet.others(message.sandbox)
+        )
+        views = [*(explain.seen(message, one, chooser.terms) for one in judged), *away]
+        return explain.waiting(views, due_ms, now_ms, chooser.room.ahead_of(message.rank) - 1)
+
     def stop_claiming(self) -> None:
         """Give out no more work; what is in flight may finish."""
         self._claiming = False
+        self._writer.call(self._ledger.flush)
 
     def wake_in(self) -> float | None:
         """Seconds until something is due; None where nothing waits for a time."""
-        times = (*(room.wake_in() for room in self._rooms), self._records.wake_in())
+        times = (*(room.wake_in() for room in self._rooms), self._records.wake_in(), self.fleet.wake_in())
         return min((time for time in times if time is not None), default=None)
 
     # --- facts from the radio ---
@@ -204,7 +265,7 @@ class Dispatcher:
                 self.fleet.end(fact.modem)
                 self._outcomes.submit_ended(fact)
             case ReportArrived():
-                self._outcomes.report(fact.sim, fact.report)
+                self._outcomes.report(fact)
             case LateAnswer():
                 self._outcomes.late_answer(fact)
             case PinWanted():
@@ -269,16 +330,38 @@ class Dispatcher:
         if self._follow_clock():
             self._expire()
             self._expire_verifications()
+            self._outcomes.seconds.tick()
         self._outcomes.give_up_reports()
+        self._write_learned()
+        self._ledger.tick()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Follow what time alone changes: SIMs come to their bounds, and these end."""
+        self.fleet.recount()
+        for name, held in self.fleet.held():
+            self._metrics.modem_held.labels(name).set(held)
+        if self._clock.monotonic() >= self._revisit_at:
+            self._revisit_at = self._clock.monotonic() + _REVISIT_S
+            for room in self._rooms:
+                room.revisit()
+
+    def _write_learned(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._write_learned_at:
+            self._write_learned_at = now + _LEARNED_PAUSE_S
+            rows, gone = self.learned.news(self._clock.wall_ms())
+            if rows or gone:
+                self._records.write(lambda c: delivery_times.write(c, rows, gone))
 
     def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
         self._records.write(lambda c: duties.expire(c, now_ms), self._expired)
 
-    def _expired(self, gone: list[tuple[int, int]]) -> None:
-        for n, rank in gone:
-            self._metrics.expired.inc()
-            self.dropped(n, rank, Status.EXPIRED)
+    def _expired(self, gone: list[tuple[int, int, Status]]) -> None:
+        for n, rank, status in gone:
+            self._metrics.expired.inc(status is Status.EXPIRED)
+            self.dropped(n, rank, status)
         if len(gone) >= duties.EXPIRE_LIMIT:
             # The rest in another transaction, behind whatever waits by then.
             self._writer.call(self._expire)
@@ -337,32 +420,22 @@ class Dispatcher:
     def pump(self) -> None:
         """Give waiting messages to idle modems until one of the two runs out."""
         self._records.try_again()
-        for room, side in ((self.room, self.fleet.side(False)), (self.sandbox, self.fleet.side(True))):
-            room.wake()
+        self.fleet.wake()
+        for chooser in self._choosers:
+            chooser.room.wake()
             if self._claiming and self._clock.monotonic() >= self._no_claim_before:
-                self._give_out(room, side)
+                self._give_out(chooser)
 
-    def _give_out(self, room: WaitingRoom, side: Side) -> None:
-        skipped: list[Waiting] = []
-        while side.idle and len(skipped) < _SKIP_LIMIT:
-            message = room.next(side.idle)
-            if message is None:
-                break
-            if message.deadline_ms <= self._clock.wall_ms():
-                continue  # The expiry tick ends it; it must not leave.
-            modem = policy.choose(message, side.idle.values(), side.operational)
-            if modem is None:
-                skipped.append(message)
-            else:
-                self._assign(message, modem)
-        for message in skipped:
-            room.put_back(message)
-        room.refill(self._flying, self.pump)
+    def _give_out(self, chooser: Chooser) -> None:
+        round_ = chooser.begin()
+        while (found := chooser.next(round_)) is not None:
+            self._assign(*found, chooser)
+        chooser.room.refill(self._flying, self.pump)
 
     def _flying(self) -> set[int]:
         return {flight.message.n for flight in self._outcomes.flights.values()}
 
-    def _assign(self, message: Waiting, modem: str) -> None:
+    def _assign(self, message: Waiting, choice: Choice, chooser: Chooser) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.wall_ms()
         life = (message.deadline_ms - now_ms) / 1000
         try:
@@ -370,23 +443,61 @@ class Dispatcher:
         except SimcourierError as error:
             self._unsendable(message, str(error), now_ms)
             return
+        candidate, why = choice.candidate, explain.taken(message, choice, chooser.terms)
+        modem = candidate.modem
         snapshot = self.fleet.snapshot(modem)
-        sim = snapshot.sim if snapshot is not None else ""
+        sim = identity(snapshot.sim if snapshot is not None else "", modem)
         number = next(self._jobs)
-        self._outcomes.flights[number] = Flight(number, message, modem, sim, message.attempts + 1)
-        self.fleet.begin(modem, now)
-        # Most of its life stays for a second try through another modem.
-        patience = min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 4))
-        # The modem opens its prompt while the claim goes to disk; the PDU waits for the permit.
-        self._radio.submit(modem, Job(number, pdus, now + life, patience))
-        self._writer.submit(
-            lambda c: store.claim(
-                c, message, modem=modem, sim=sim, parts_count=len(pdus), lease=self._lease, at_ms=now_ms
-            ),
-            lambda claimed: self._claimed(number, message, claimed),
-            lambda error: self._claim_failed(number, error),
-            urgent=True,
+        self._outcomes.flights[number] = Flight(
+            number, message, modem, sim, message.attempts + 1, begun_at_ms=now_ms
         )
+        entry = self._entry(message, candidate, sim, len(pdus), now_ms)
+        self.fleet.begin(modem, now, len(pdus), entry.number_key)
+        # The modem opens its prompt while the claim goes to disk; the PDU waits for the permit.
+        job = Job(number, pdus, now + life, self._patience(life, candidate), chooser.more_follow(candidate))
+        self._radio.submit(modem, job)
+        self._claim(number, message, modem, entry, why)
+
+    def _entry(self, message: Waiting, candidate: Candidate, sim: str, segments: int, now_ms: int) -> Entry:
+        meter = candidate.meter
+        counts_recipients = meter is not None and meter.pace.recipients_month > 0
+        key = self._sealer.number_key(message.recipient) if counts_recipients else None
+        return Entry(sim, segments, now_ms, meter is not None, key)
+
+    def _patience(self, life: float, candidate: Candidate) -> float:
+        """How long the modem may be silent: most of the message's life stays for a second try through another."""
+        usually = min(_USUAL_TIMES * candidate.submit_s, life / 2)
+        return min(self._settings.submit_patience, max(_LEAST_PATIENCE_S, life / 4, usually))
+
+    def _claim(self, number: int, message: Waiting, modem: str, entry: Entry, why: str) -> None:
+        def work(connection: Connection) -> bool:
+            claimed = store.claim(
+                connection,
+                message,
+                modem=modem,
+                sim=entry.sim,
+                parts_count=entry.segments,
+                lease=self._lease,
+                at_ms=entry.at_ms,
+                detail=why,
+            )
+            if claimed and entry.is_bounded:
+                self._ledger.write(connection, entry)
+            return claimed
+
+        def done(claimed: bool) -> None:
+            if claimed:
+                self._rooms.claimed(message)
+                self._ledger.claimed(entry)
+            else:
+                self.fleet.give_back(modem, entry.segments)
+            self._radio.permit(number, claimed)
+
+        def failed(error: BaseException) -> None:
+            self.fleet.give_back(modem, entry.segments)
+            self._claim_failed(number, error)
+
+        self._writer.submit(work, done, failed, urgent=True)
 
     def _encode(self, message: Waiting, life: float) -> tuple[SubmitPdu, ...]:
         text = self._sealer.open(message.sealed, message.id)
@@ -399,21 +510,16 @@ class Dispatcher:
             replace_type=message.replace_type,
         )
 
-    def _claimed(self, number: int, message: Waiting, claimed: bool) -> None:
-        if claimed:
-            self._rooms.claimed(message)
-        self._radio.permit(number, claimed)
-
     def _claim_failed(self, number: int, error: BaseException) -> None:
         self._log.error("the disk refused a claim", error=str(error)[:200])
         self._no_claim_before = self._clock.monotonic() + _CLAIM_PAUSE_S
         self._radio.permit(number, False)
 
     def _unsendable(self, message: Waiting, detail: str, now_ms: int) -> None:
-        def done(moved: bool) -> None:
-            if moved:
-                self.dropped(message.n, message.rank, Status.FAILED)
+        def done(after: Status | None) -> None:
+            if after is not None:
+                self.dropped(message.n, message.rank, after)
 
         self._records.write(
-            lambda c: store.move(c, message.n, Status.QUEUED, Status.FAILED, now_ms, detail=detail), done
+            lambda c: store.drop(c, message.n, Status.QUEUED, Status.FAILED, now_ms, detail=detail), done
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 
-from simcourier.sms.report import StatusReport
+from simcourier.modem.facts import ReportArrived
 
 HOLD_S = 15.0
 """How long a report may be ahead of its `+CMGS` before it counts as unmatched."""
+LONGEST_S = 240.0
+"""The same while its SIM has a submit under way: the answer to a Ctrl-Z may take minutes."""
 LIMIT = 1000
 
 
@@ -15,33 +18,35 @@ class EarlyReports:
     """Keeps unmatched reports for a while, by SIM and TP-MR, at most `LIMIT` of them."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[int, tuple[float, str, StatusReport]] = OrderedDict()
+        self._held: OrderedDict[int, tuple[float, str, ReportArrived]] = OrderedDict()
         self._next = 0
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def keep(self, sim: str, report: StatusReport, now: float) -> None:
+    def keep(self, sim: str, fact: ReportArrived, now: float) -> None:
         """Hold a report; `now` is monotonic seconds."""
-        self._held[self._next] = (now, sim, report)
+        self._held[self._next] = (now, sim, fact)
         self._next += 1
 
-    def take(self, sim: str, tp_mr: int) -> list[StatusReport]:
-        """The held reports of this SIM and TP-MR, oldest first; they are not held any more."""
-        if not self._held:
-            return []
+    def take(self, sim: str, references: Collection[int] | None) -> list[ReportArrived]:
+        """The held reports of this SIM with these TP-MRs (None: with any), oldest first; they are not held any more."""
         fitting = [
-            key for key, (_at, of, report) in self._held.items() if of == sim and report.tp_mr == tp_mr
+            key
+            for key, (_at, of, fact) in self._held.items()
+            if of == sim and (references is None or fact.report.tp_mr in references)
         ]
         return [self._held.pop(key)[2] for key in fitting]
 
-    def overdue(self, now: float) -> list[tuple[str, StatusReport]]:
-        """The reports that waited long enough, or that are too many; they are not held any more."""
-        gone: list[tuple[str, StatusReport]] = []
-        while self._held:
-            key, (at, sim, report) = next(iter(self._held.items()))
-            if now - at < HOLD_S and len(self._held) <= LIMIT:
-                break
-            del self._held[key]
-            gone.append((sim, report))
-        return gone
+    def overdue(self, now: float, busy: Collection[str]) -> list[ReportArrived]:
+        """The reports that waited long enough, or that are too many; they are not held any more.
+
+        `busy` are the SIMs with a submit under way: theirs wait longer.
+        """
+        spare = len(self._held) - LIMIT
+        gone = [
+            key
+            for index, (key, (at, sim, _fact)) in enumerate(self._held.items())
+            if index < spare or now - at >= (LONGEST_S if sim in busy else HOLD_S)
+        ]
+        return [self._held.pop(key)[2] for key in gone]

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from sqlalchemy.engine import Connection
 
-from simcourier.config import Sending
+from simcourier.config import SecondSim, Sending
 from simcourier.dispatch import policy
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.early import EarlyReports
 from simcourier.dispatch.fleet import Fleet
+from simcourier.dispatch.learned import Learned
+from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.records import Records
+from simcourier.dispatch.seconds import Seconds
 from simcourier.dispatch.waiting import PAUSE_MS, Rooms
 from simcourier.metrics import Metrics
-from simcourier.modem.facts import LateAnswer, PartSubmitted, SubmitEnd, SubmitEnded
+from simcourier.modem.facts import LateAnswer, PartSubmitted, ReportArrived, SubmitEnd, SubmitEnded
 from simcourier.outbox import recovery, reports, store
+from simcourier.outbox.matching import Candidate
 from simcourier.outbox.message import Status, Waiting
-from simcourier.sms.report import StatusReport
+from simcourier.sms.status import ReportOutcome
 
 _DOUBTS_KEPT = 1000
 """Jobs in doubt whose late answer is still understood."""
@@ -37,6 +41,12 @@ class Flight:
     sim: str
     attempt: int
     references: list[int] = field(default_factory=list)
+    begun_at_ms: int = 0
+
+
+def identity(sim: str, modem: str) -> str:
+    """What reports are matched on: the SIM, or its modem where it tells no number of its own."""
+    return sim or modem[:32]
 
 
 def _left(flight: Flight, fact: SubmitEnded) -> str:
@@ -55,6 +65,10 @@ class Outcomes:
         settings: Sending,
         clock: Clock,
         care: Callable[[str], None],
+        stored: Callable[[str, int], None],
+        learned: Learned,
+        second: SecondSim,
+        operators: Operators,
     ) -> None:
         self._records = records
         self._rooms = rooms
@@ -63,6 +77,10 @@ class Outcomes:
         self._settings = settings
         self._clock = clock
         self._care = care
+        self._stored = stored
+        self._learned = learned
+        self._started_ms = clock.wall_ms()
+        self.seconds = Seconds(second, operators, learned, fleet, rooms, records, metrics, clock, self.count)
         self._early = EarlyReports()
         self._doubts: dict[int, Flight] = {}
         self.flights: dict[int, Flight] = {}
@@ -85,7 +103,7 @@ class Outcomes:
         self._metrics.submit.labels(flight.modem).observe(taken)
         if flight.message.sandbox:
             return  # What a virtual modem takes says nothing of a real one.
-        self._fleet.measured(taken)
+        self._fleet.measured(taken, flight.modem)
         if flight.attempt == 1 and fact.part == 0:
             since_wire_ms = (self._clock.monotonic() - fact.wire_at) * 1000
             waited_ms = now_ms - since_wire_ms - flight.message.created_at_ms
@@ -124,10 +142,13 @@ class Outcomes:
 
     def _sent(self, flight: Flight) -> None:
         message, modem, now_ms = flight.message, flight.modem, self._clock.wall_ms()
+        is_second = message.other_network is not None
+        second_at_ms = self.seconds.due_at_ms(message, modem, now_ms)
+        detail = store.SECOND_COPY if is_second else None
 
         def work(connection: Connection) -> Status | None:
-            store.sent(connection, message.n, modem, now_ms)
-            if not message.doubts:
+            store.sent(connection, message.n, modem, now_ms, second_at_ms=second_at_ms, detail=detail)
+            if not message.doubts and not is_second:
                 return None
             # An earlier copy may have been reported while this one was on its way.
             return reports.settle_after_submit(connection, message.n, Status.SENT, now_ms)
@@ -148,7 +169,13 @@ class Outcomes:
             self._requeue(flight, message, 0 if others else _ALONE_PAUSE_MS, fact.reason, "failed")
             return
         retry = policy.after_refusal(
-            flight.message, fact.verdict, self._settings.max_attempts, alone=not others
+            flight.message,
+            fact.verdict,
+            self._settings.max_attempts,
+            alone=not others,
+            other_operator=self._fleet.has_other_operator(
+                flight.modem, flight.message.avoid, sandbox=flight.message.sandbox
+            ),
         )
         if retry.care:
             self._care(flight.modem)
@@ -156,6 +183,8 @@ class Outcomes:
             self._end(flight, Status.FAILED, fact.reason, "refused")
         else:
             message = flight.message.after_refusal(flight.modem, elsewhere=retry.elsewhere)
+            if retry.other_operator:
+                message = replace(message, avoid=message.avoid | self._fleet.same_operator(flight.modem))
             self._requeue(flight, message, retry.delay_ms, fact.reason, "refused")
 
     def _requeue(self, flight: Flight, message: Waiting, delay_ms: int, reason: str, part_state: str) -> None:
@@ -172,6 +201,8 @@ class Outcomes:
     @staticmethod
     def _settled_before(connection: Connection, message: Waiting, now_ms: int) -> Status | None:
         """Where the message stands if an earlier copy in doubt turned out well, so that no other is needed."""
+        if message.other_network is not None:
+            return reports.settle_delivered(connection, message.n, Status.SENDING, now_ms)
         if not message.doubts:
             return None
         return reports.settle_after_submit(connection, message.n, Status.SENDING, now_ms)
@@ -199,7 +230,13 @@ class Outcomes:
             store.parts_ended(connection, message.n, flight.attempt, "in-doubt", reason, awaiting=True)
             return recovery.doubt(connection, message, now_ms, resends, modem=flight.modem, detail=reason)
 
-        self._records.write(work, lambda after: self._ended(flight, message, after))
+        def done(after: Status | None) -> None:
+            self._ended(flight, message, after)
+            # One that was held for this submit's answer may be its own: it fits now that the submit is in doubt.
+            for fact in self._early.take(flight.sim, None):
+                self.report(fact)
+
+        self._records.write(work, done)
 
     def _end(self, flight: Flight, status: Status, detail: str, part_state: str) -> None:
         message, now_ms = flight.message, self._clock.wall_ms()
@@ -209,10 +246,9 @@ class Outcomes:
             settled = self._settled_before(connection, message, now_ms)
             if settled is not None:
                 return settled
-            moved = store.move(
+            return store.drop(
                 connection, message.n, Status.SENDING, status, now_ms, modem=flight.modem, detail=detail
             )
-            return status if moved else None
 
         self._records.write(work, lambda after: self._ended(flight, message, after))
 
@@ -248,22 +284,65 @@ class Outcomes:
                 self._rooms.leave(message.rank, message.n)
             if before is not None:
                 self.count(Status.SENT, fact.modem)
-            self._take_early(fact.sim, [fact.tp_mr])
+            self._take_early(identity(fact.sim, fact.modem), [fact.tp_mr])
 
         self._records.write(work, done)
 
-    def report(self, sim: str, report: StatusReport) -> None:
-        """A status report came from this SIM."""
-        now_ms = self._clock.wall_ms()
+    def report(self, fact: ReportArrived) -> None:
+        """A status report came; once it is on disk, the SIM need not keep it."""
+        sim, now_ms = identity(fact.sim, fact.modem), self._clock.wall_ms()
+        under_way = self._under_way(sim)
 
         def done(settled: reports.Settled | None) -> None:
             if settled is None:
                 # It may have overtaken its own +CMGS: keep it for a while.
-                self._early.keep(sim, report, self._clock.monotonic())
-            elif settled.after is not None:
-                self._reported(settled, settled.after, now_ms)
+                self._early.keep(sim, fact, self._clock.monotonic())
+            else:
+                self._settled(fact, settled, now_ms)
 
-        self._records.write(lambda c: reports.apply(c, sim, report, now_ms), done)
+        self._records.write(lambda c: reports.apply(c, sim, fact.report, now_ms, under_way), done)
+
+    def _under_way(self, sim: str) -> list[Candidate]:
+        """The submits that this SIM has not answered: a report may be about one of these."""
+        return [
+            Candidate(
+                flight.message.n,
+                flight.attempt,
+                len(flight.references),
+                flight.message.recipient,
+                flight.begun_at_ms,
+                flight.modem,
+                is_numbered=False,
+            )
+            for flight in self.flights.values()
+            if flight.sim == sim
+        ]
+
+    def _settled(self, fact: ReportArrived, settled: reports.Settled, now_ms: int) -> None:
+        self._acknowledge(fact)
+        if settled.repeated:
+            self._metrics.repeated.inc()
+            return
+        self._learn(fact, settled, now_ms)
+        if settled.after is not None:
+            self._reported(settled, settled.after, now_ms)
+
+    def _acknowledge(self, fact: ReportArrived) -> None:
+        if fact.token:
+            self._stored(fact.modem, fact.token)
+
+    def _learn(self, fact: ReportArrived, settled: reports.Settled, now_ms: int) -> None:
+        part = settled.part
+        # Reports of what left before this start lay in the SIM meanwhile: when they came says nothing.
+        if (
+            fact.report.outcome is ReportOutcome.DELIVERED
+            and part.is_numbered
+            and part.at_ms >= self._started_ms
+            and not settled.sandbox
+        ):
+            snapshot = self._fleet.snapshot(fact.modem)
+            network = snapshot.network if snapshot is not None and snapshot.sim == fact.sim else ""
+            self._learned.delivered(fact.sim, network, part.recipient, (now_ms - part.at_ms) / 1000)
 
     def _reported(self, settled: reports.Settled, after: Status, now_ms: int) -> None:
         if settled.before is Status.QUEUED:
@@ -274,19 +353,31 @@ class Outcomes:
             self._metrics.delivery.labels(self._operator(settled.modem), settled.modem).observe(waited)
 
     def _take_early(self, sim: str, references: list[int]) -> None:
-        for tp_mr in references:
-            for report in self._early.take(sim, tp_mr):
-                self.report(sim, report)
+        for fact in self._early.take(sim, references):
+            self.report(fact)
 
     def give_up_reports(self) -> None:
         """Put reports that fitted nothing for a while on record as unmatched."""
-        now_ms = self._clock.wall_ms()
-        for sim, report in self._early.overdue(self._clock.monotonic()):
-            self._metrics.unmatched.inc()
-            self._keep(sim, report, now_ms)
+        busy = {flight.sim for flight in self.flights.values()}
+        for fact in self._early.overdue(self._clock.monotonic(), busy):
+            self._give_up(fact)
 
-    def _keep(self, sim: str, report: StatusReport, now_ms: int) -> None:
-        self._records.write(lambda c: reports.keep_unmatched(c, sim, report, now_ms))
+    def _give_up(self, fact: ReportArrived) -> None:
+        sim, now_ms = identity(fact.sim, fact.modem), self._clock.wall_ms()
+
+        def work(connection: Connection) -> reports.Settled | bool:
+            # Once more: what it is about may be on record by now.
+            settled = reports.apply(connection, sim, fact.report, now_ms)
+            return settled or reports.keep_unmatched(connection, sim, fact.report, now_ms)
+
+        def done(found: reports.Settled | bool) -> None:
+            if isinstance(found, reports.Settled):
+                self._settled(fact, found, now_ms)
+                return
+            self._acknowledge(fact)
+            (self._metrics.unmatched if found else self._metrics.repeated).inc()
+
+        self._records.write(work, done)
 
     # --- counting ---
 

@@ -1,77 +1,316 @@
-"""Which SIM takes which message: pure decisions on plain values."""
+"""Which SIM takes which message, and why: pure decisions on plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple, Protocol
 
+from simcourier.dispatch.operators import Operators
+from simcourier.dispatch.pace import Meter, Refusal
 from simcourier.outbox.message import Waiting
 from simcourier.sms.causes import Verdict
 
 BACKOFF_MS = (2_000, 4_000, 8_000, 16_000, 30_000)
 """How long a refused message waits before its next try, by refusals so far."""
-
-
 FAILURES_TO_REST = 3
 """Recoveries without a finished submit after which a modem is taken only where no other is idle."""
+SUBMIT_S = 4.0
+"""What a submit takes, until measured."""
+USUAL_S = 5.0
+"""What a delivery takes, until learned."""
+FOREIGN_S = 5.0
+"""How much longer it may take through a SIM of another operator than the recipient's."""
+ROAMING_S = 5.0
+WEAK_S = 3.0
+WEAK_DBM = -107
+"""A signal at which submits begin to fail."""
+FAILING_S = 20.0
+ALIKE_S = 2.0
+"""SIMs that differ by less are as good as each other: the one that rested longest is taken."""
+CLEAR_S = 3.0
+"""A busy SIM is waited for only where that is sooner by more than this."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Candidate:
-    """A modem that could take a message now; `last_used` is monotonic seconds."""
+    """A modem that can send or is sending, and its SIM; `last_used` is monotonic seconds. Made anew, never changed.
+
+    `operator` names who issued the SIM (`Operators.key`), `submit_s` is what one segment takes through it, and
+    `barred` says why it may send nothing; with `barred_to_tests` not even what is to show whether that still holds.
+    """
 
     modem: str
     failures: int = 0
     signal_dbm: int | None = None
     last_used: float = 0.0
     sandbox: bool = False
+    network: str = ""
+    operator: str = ""
+    roaming: bool = False
+    submit_s: float = SUBMIT_S
+    barred: str = ""
+    barred_to_tests: bool = False
+    meter: Meter | None = None
+    burden_s: float = field(init=False)
+    """By how much its own troubles make a delivery later."""
 
-    @property
-    def preference(self) -> tuple[bool, float]:
-        """The one that rested longest; those that fail again and again after all others.
-
-        A modem that has just recovered rested longest: its next message shows soon whether it is well.
-        """
-        return self.failures >= FAILURES_TO_REST, self.last_used
+    def __post_init__(self) -> None:
+        weak = self.signal_dbm is not None and self.signal_dbm <= WEAK_DBM
+        failing = self.failures >= FAILURES_TO_REST
+        self.burden_s = ROAMING_S * self.roaming + WEAK_S * weak + FAILING_S * failing
 
 
-def choose(message: Waiting, idle: Collection[Candidate], operational: Collection[str]) -> str | None:
-    """The modem that takes this message now, or None to let it wait.
+class Expectation(Protocol):
+    """What was learned from delivery reports; `dispatch.learned` has it."""
 
-    `operational` are the modems of the message's side that can send or are sending. A pinned message waits for its
-    modem. A modem that failed this message gets it again only where no other is operational. A message and a
-    modem of which only one is of the sandbox never meet, whatever the caller mixed up before.
+    def expected_s(self, network: str, recipient: str) -> float | None:
+        """Seconds that a delivery from a SIM of this network to this number takes; None: nobody knows yet."""
+
+
+class NothingLearned:
+    """Before the first delivery report."""
+
+    def expected_s(self, network: str, recipient: str) -> float | None:
+        """Nobody knows."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What decisions go by beside the message and the candidates."""
+
+    operators: Operators = field(default_factory=Operators)
+    expectation: Expectation = field(default_factory=NothingLearned)
+    number_key: Callable[[str], str] = str
+    """Stands for a number where recipients are counted."""
+    varied: bool = True
+    """Whether it matters to a delivery which SIM is taken: not where all are of one network."""
+
+    def delivery_s(self, candidate: Candidate, recipient: str) -> float:
+        """How long the network will take from this SIM to that number, in seconds."""
+        if not self.varied:
+            return USUAL_S
+        learned = self.expectation.expected_s(candidate.network, recipient) if candidate.network else None
+        expected_s = USUAL_S if learned is None else learned
+        home = self.operators.home_of(recipient)
+        return expected_s + FOREIGN_S if home and home != candidate.operator else expected_s
+
+
+class Why(StrEnum):
+    """Why a SIM may not take a message."""
+
+    OTHER_SIDE = "other-side"
+    """Only one of the two is of the sandbox."""
+    PINNED = "pinned"
+    BARRED = "barred"
+    SAME_NETWORK = "same-network"
+    """A second copy goes through another operator than the first."""
+    PACE = "pace"
+    FAILED = "failed"
+    """It failed this message, and another could take it."""
+
+
+def bound(message: Waiting, candidate: Candidate, terms: Terms, now_ms: int) -> Refusal | None:
+    """What the pace of this SIM has against the message now."""
+    meter = candidate.meter
+    if meter is None:
+        return None
+    key = terms.number_key(message.recipient) if meter.pace.recipients_month else None
+    return meter.refusal(message.rank, message.segments, key, now_ms)
+
+
+def objection(message: Waiting, candidate: Candidate, terms: Terms, now_ms: int) -> Why | None:
+    """Why this SIM may never take this message, or not now; None where it may. Earlier failures are left out."""
+    if candidate.sandbox != message.sandbox:
+        return Why.OTHER_SIDE
+    if message.modem is not None and message.modem != candidate.modem:
+        return Why.PINNED
+    if candidate.barred and (candidate.barred_to_tests or not message.despite_bar):
+        return Why.BARRED
+    if message.other_network is not None and not _is_other(message.other_network, candidate, terms):
+        return Why.SAME_NETWORK
+    if candidate.meter is not None and bound(message, candidate, terms, now_ms) is not None:
+        return Why.PACE
+    return None
+
+
+def _is_other(network: str, candidate: Candidate, terms: Terms) -> bool:
+    """Is this a SIM of another operator for certain? Where nobody knows its network, it is not."""
+    if not candidate.network or candidate.network == network:
+        return False
+    return candidate.operator != terms.operators.key(network)
+
+
+def could(message: Waiting, all_: Iterable[Candidate], terms: Terms, now_ms: int) -> list[Candidate]:
+    """The SIMs that could take the message within its life, busy ones too; where others can, none that failed it."""
+    able = [c for c in all_ if _could(message, c, terms, now_ms)]
+    fresh = [c for c in able if c.modem not in message.avoid]
+    return fresh or able
+
+
+def _could(message: Waiting, candidate: Candidate, terms: Terms, now_ms: int) -> bool:
+    against = objection(message, candidate, terms, now_ms)
+    if against is not Why.PACE:
+        return against is None
+    refusal = bound(message, candidate, terms, now_ms)
+    return refusal is None or refusal.until_ms < message.deadline_ms
+
+
+class Choice(NamedTuple):
+    """The SIM that is the best of the `of` ones at hand and fit; in `expected_s` the phone has the message.
+
+    `delivery_s` of that is the network's. `fallback`: it failed this message, and no other could take it.
     """
-    idle = [candidate for candidate in idle if candidate.sandbox == message.sandbox]
-    if message.modem is not None:
-        return message.modem if any(c.modem == message.modem for c in idle) else None
-    fresh = [c for c in idle if c.modem not in message.avoid]
-    if not fresh:
-        others = [name for name in operational if name not in message.avoid]
-        if others:
-            return None
-        fresh = idle
-    if any(c.modem == message.prefer for c in fresh):
-        return message.prefer
-    return min(fresh, key=lambda c: c.preference).modem if fresh else None
+
+    candidate: Candidate
+    expected_s: float
+    delivery_s: float
+    of: int
+    fallback: bool = False
+
+
+def choose(
+    message: Waiting, idle: Collection[Candidate], everyone: Collection[Candidate], terms: Terms, now_ms: int
+) -> Choice | None:
+    """The idle SIM that takes this message now, or None to let it wait.
+
+    `everyone` is all that can send or are sending. A modem that failed this message gets it again only where no
+    other could take it within its life. A message and a modem of which only one is of the sandbox never meet,
+    whatever the caller mixed up before.
+    """
+    fit = [c for c in idle if objection(message, c, terms, now_ms) is None]
+    fallback = False
+    if message.avoid:
+        fresh = [c for c in fit if c.modem not in message.avoid]
+        if not fresh and fit and message.modem is None:
+            others = could(message, everyone, terms, now_ms)
+            if any(c.modem not in message.avoid for c in others):
+                return None
+        fallback = not fresh
+        fit = fresh or fit
+    if not fit:
+        return None
+    if message.prefer is not None:
+        fit = [c for c in fit if c.modem == message.prefer] or fit
+    return _best(message, fit, terms, fallback=fallback)
+
+
+def is_plain(message: Waiting, terms: Terms) -> bool:
+    """May any SIM without bounds take it, each as well as another of its speed? Then `choose_quick` will do."""
+    if terms.varied or message.avoid:
+        return False
+    return message.modem is None and message.prefer is None and message.other_network is None
+
+
+def choose_quick(message: Waiting, idle: Collection[Candidate]) -> Choice:
+    """The same as `choose`, for a plain message and at least one idle SIM of its side, none of them bounded or barred.
+
+    Under load each message passes here, and most are plain.
+    """
+    segments = message.segments
+    times = [(c.submit_s * segments + c.burden_s, c) for c in idle]
+    best_s, best = times[0]
+    if len(times) > 1:
+        limit = min(time for time, _ in times) + ALIKE_S
+        last_used = inf
+        for time, candidate in times:
+            if time <= limit and candidate.last_used < last_used:
+                best_s, best, last_used = time, candidate, candidate.last_used
+    return Choice(best, best_s + USUAL_S, USUAL_S, len(times))
+
+
+def own_s(message: Waiting, candidate: Candidate) -> float:
+    """Seconds that the submit takes, and what the SIM's own troubles add."""
+    return candidate.submit_s * message.segments + candidate.burden_s
+
+
+def _best(message: Waiting, fit: Sequence[Candidate], terms: Terms, *, fallback: bool) -> Choice:
+    deliveries = (
+        [terms.delivery_s(c, message.recipient) for c in fit] if terms.varied else [USUAL_S] * len(fit)
+    )
+    times = [own_s(message, c) + delivery_s for c, delivery_s in zip(fit, deliveries, strict=True)]
+    limit = min(times) + ALIKE_S
+    best = min((i for i, time in enumerate(times) if time <= limit), key=lambda i: fit[i].last_used)
+    return Choice(fit[best], times[best], deliveries[best], len(fit), fallback)
+
+
+def sooner(
+    message: Waiting, choice: Choice, busy: Iterable[tuple[Candidate, float]], terms: Terms, now_ms: int
+) -> Candidate | None:
+    """The busy SIM that is worth waiting for: with its wait in seconds it is sooner than the choice, clearly."""
+    best: Candidate | None = None
+    limit = choice.expected_s - max(CLEAR_S, choice.expected_s / 5)
+    for candidate, wait_s in busy:
+        cost = wait_s + own_s(message, candidate) + terms.delivery_s(candidate, message.recipient)
+        if cost < limit and candidate.modem not in message.avoid:
+            if objection(message, candidate, terms, now_ms) is not None:
+                continue
+            best, limit = candidate, cost
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to be said of one SIM for one message: an objection, or when it would be delivered.
+
+    `wait_s` is how long it is busy still, and `refusal` what its pace has against it.
+    """
+
+    candidate: Candidate
+    why: Why | None
+    expected_s: float
+    wait_s: float = 0.0
+    refusal: Refusal | None = None
+
+
+def rank(
+    message: Waiting, candidates: Iterable[tuple[Candidate, float]], terms: Terms, now_ms: int
+) -> list[Judged]:
+    """Judge every SIM, each given with how long it is busy: those that may take it by time, then the others."""
+    given = list(candidates)
+    allowed = {c.modem for c in could(message, (c for c, _wait_s in given), terms, now_ms)}
+    judged = []
+    for candidate, wait_s in given:
+        why = objection(message, candidate, terms, now_ms)
+        if why is None and candidate.modem in message.avoid and candidate.modem not in allowed:
+            why = Why.FAILED
+        refusal = bound(message, candidate, terms, now_ms) if why is Why.PACE else None
+        total_s = wait_s + own_s(message, candidate) + terms.delivery_s(candidate, message.recipient)
+        judged.append(Judged(candidate, why, total_s, wait_s, refusal))
+    return sorted(judged, key=lambda j: (j.why is not None, j.expected_s, j.candidate.last_used))
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What follows a refusal: `delay_ms` None means that the message has failed."""
+    """What follows a refusal: `delay_ms` None means that the message has failed.
+
+    `elsewhere`: this modem is avoided from now on; `other_operator`: so is every SIM of the same operator.
+    """
 
     delay_ms: int | None
     elsewhere: bool
     care: bool
+    other_operator: bool = False
 
 
-def after_refusal(message: Waiting, verdict: Verdict, max_attempts: int, *, alone: bool) -> Retry:
-    """Decide on a refused message; `alone` says that no other modem is operational."""
+def after_refusal(
+    message: Waiting, verdict: Verdict, max_attempts: int, *, alone: bool, other_operator: bool = False
+) -> Retry:
+    """Decide on a refused message; `alone` says that no other modem is operational.
+
+    What lies with the number is tried nowhere again. A network that can't take it now is waited for, unless a SIM
+    of another operator (`other_operator`: one can send) may do it at once.
+    """
     refusals = message.refusals + 1
     care = verdict is Verdict.CARE
     if verdict is Verdict.NEVER or refusals >= max_attempts:
         return Retry(None, elsewhere=False, care=care)
     backoff = BACKOFF_MS[min(refusals, len(BACKOFF_MS)) - 1]
     if verdict is Verdict.AGAIN_HERE:
+        if other_operator and message.modem is None:
+            return Retry(0, elsewhere=True, care=False, other_operator=True)
         return Retry(backoff, elsewhere=False, care=False)
     return Retry(backoff if alone or message.modem is not None else 0, elsewhere=True, care=care)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from simcourier import log
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.window import Window
+from simcourier.dispatch.window import Key, Lane, Window
 from simcourier.outbox import lanes
 from simcourier.outbox.message import CLASS_OF_RANK, Waiting
 from simcourier.outbox.writer import Writer
@@ -27,7 +27,7 @@ class WaitingRoom:
         self._clock = clock
         self._window = Window()
         self._due: list[tuple[int, str]] = []
-        self._refilling: set[str | None] = set()
+        self._refilling: set[Key] = set()
         self._log = log.get("dispatch")
         self.depth = {0: 0, 1: 0, 2: 0}
         self._pinned: dict[int, int] = {}
@@ -97,46 +97,63 @@ class WaitingRoom:
         """Seconds until something comes due; None where nothing waits for a time."""
         return max(0.0, (self._due[0][0] - self._clock.wall_ms()) / 1000) if self._due else None
 
-    def next(self, idle: Collection[str]) -> Waiting | None:
-        """Take out the next message that some idle modem may take."""
-        return self._window.pop(idle)
+    def ranks(self) -> list[int]:
+        """The classes that wait in memory, codes first."""
+        return self._window.ranks()
 
-    def put_back(self, message: Waiting) -> None:
-        """Return a message that `next` gave and nobody could take."""
-        self._window.put_back(message)
+    def look(self, rank: int, modems: Collection[str]) -> Iterator[Waiting]:
+        """The messages of a class that these modems may take, the oldest first; stop before anything is changed."""
+        return self._window.look(rank, modems)
+
+    def look_pinned(self, rank: int, modem: str) -> Iterator[Waiting]:
+        """The messages of a class that are pinned to this modem; stop before anything is changed."""
+        return self._window.look_pinned(rank, modem)
+
+    def take(self, message: Waiting) -> None:
+        """Take a message out of memory that `look` gave: it is given to a modem, or its time is over."""
+        self._window.take(message)
+
+    def park(self, message: Waiting, modems: Collection[str]) -> None:
+        """Keep a message aside that only these modems may take, and none of them now."""
+        self._window.park(message, modems)
+
+    def revisit(self) -> None:
+        """Other modems can send now: look at everything again that was kept aside."""
+        self._window.revisit()
+
+    def more_for(self, modem: str) -> int:
+        """How many messages wait in memory that this modem could take, or some other could."""
+        return self._window.more_for(modem)
 
     def refill(self, flying: Callable[[], set[int]], then: Callable[[], None]) -> None:
         """Read the lanes that run low from disk, leave out what is `flying`, and call `then` where there was more."""
-        now_ms = self._clock.wall_ms()
-        for key, limit in self._window.low():
+        for key, lane in self._window.low():
             if key not in self._refilling:
                 self._refilling.add(key)
-                self._read(key, limit, now_ms, flying, then)
+                self._read(key, lane, flying, then)
 
-    def _read(
-        self,
-        key: str | None,
-        limit: int,
-        now_ms: int,
-        flying: Callable[[], set[int]],
-        then: Callable[[], None],
-    ) -> None:
+    def _read(self, key: Key, lane: Lane, flying: Callable[[], set[int]], then: Callable[[], None]) -> None:
+        now_ms, limit, after = self._clock.wall_ms(), lane.to_read, lane.after
+        modem, rank = key
+
         def done(rows: list[Waiting]) -> None:
             self._refilling.discard(key)
             in_air = flying()
             fresh = [message for message in rows if message.n not in in_air]
-            self._window.lane(key).refill(fresh, complete=len(rows) < limit)
+            self._window.lane(*key).refill(fresh, complete=len(rows) < limit)
             if fresh:
                 then()
 
         def failed(error: BaseException) -> None:
             self._refilling.discard(key)
             self._log.error("the queue can't be read", error=str(error)[:200])
-            self._window.lane(key).complete = True
-            self.later(self._clock.wall_ms() + PAUSE_MS, key)
+            self._window.lane(*key).complete = True
+            self.later(self._clock.wall_ms() + PAUSE_MS, modem)
 
         self._writer.submit(
-            lambda connection: lanes.lane(connection, key, now_ms, limit, sandbox=self._sandbox), done, failed
+            lambda c: lanes.lane(c, modem, now_ms, limit, sandbox=self._sandbox, rank=rank, after=after),
+            done,
+            failed,
         )
 
 

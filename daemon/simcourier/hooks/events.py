@@ -12,6 +12,7 @@ from simcourier.outbox.endpoints import Endpoint, EventType
 from simcourier.outbox.hooks import Move, NewDelivery, Notice
 from simcourier.outbox.message import Status
 from simcourier.outbox.notices import new_event_id
+from simcourier.outbox.store import REPORT_LINE, SECOND_COPY
 from simcourier.sms.address import mask
 
 TOLD = {
@@ -40,8 +41,8 @@ class Event:
 
 def of_move(move: Move) -> Event | None:
     """The event that a move of a message is, if it is one."""
-    status = Status(move.status)
-    if status not in TOLD:
+    status, detail = Status(move.status), move.detail or ""
+    if status not in TOLD or detail.startswith(REPORT_LINE):
         return None
     data: dict[str, object] = {
         "id": move.id,
@@ -55,6 +56,8 @@ def of_move(move: Move) -> Event | None:
     }
     if status in _REPORTED:
         data["tp_status"] = move.tp_st
+    if detail == SECOND_COPY:
+        data["copy"] = 2
     body = encode(TOLD[status], move.at_ms, data)
     return Event(new_event_id(), TOLD[status], move.client, move.callback, body)
 

@@ -5,27 +5,30 @@ from __future__ import annotations
 from sqlalchemy import literal_column, select
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox.lanes import HAS_BODY, IS_QUEUED
+from simcourier.outbox.lanes import AWAITS_SECOND, HAS_BODY, IS_QUEUED
 from simcourier.outbox.message import Status
 from simcourier.outbox.schema import events, messages, parts
-from simcourier.outbox.store import move
+from simcourier.outbox.store import drop
 
 EXPIRE_LIMIT = 200
 
 
-def expire(connection: Connection, now_ms: int, limit: int = EXPIRE_LIMIT) -> list[tuple[int, int]]:
-    """Move waiting messages whose deadline has passed to `expired`; returns their (n, rank)."""
+def expire(connection: Connection, now_ms: int, limit: int = EXPIRE_LIMIT) -> list[tuple[int, int, Status]]:
+    """End waiting messages whose deadline has passed; returns their (n, rank) and where they stand then.
+
+    That is `expired`, but `sent` again for one of which only a second copy waited.
+    """
     rows = connection.execute(
         select(messages.c.n, messages.c.rank)
         .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
         .limit(limit)
     ).all()
     detail = "its deadline passed before it could be sent"
-    return [
-        (n, rank)
+    ended = (
+        (n, rank, drop(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail))
         for n, rank in rows
-        if move(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
-    ]
+    )
+    return [(n, rank, status) for n, rank, status in ended if status is not None]
 
 
 def wipe(connection: Connection, now_ms: int) -> int:
@@ -37,7 +40,7 @@ def wipe(connection: Connection, now_ms: int) -> int:
             messages.c.deadline_ms <= now_ms,
             messages.c.status.not_in([Status.QUEUED, Status.SENDING]),
         )
-        .values(body=None)
+        .values(body=None, second_at_ms=None)
     ).rowcount
 
 
@@ -89,4 +92,7 @@ def shift_times(connection: Connection, step_ms: int) -> None:
         messages.update()
         .where(IS_QUEUED, messages.c.next_at_ms > 0)
         .values(next_at_ms=messages.c.next_at_ms + step_ms)
+    )
+    connection.execute(
+        messages.update().where(AWAITS_SECOND).values(second_at_ms=messages.c.second_at_ms + step_ms)
     )

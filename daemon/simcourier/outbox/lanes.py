@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox.message import OnUnknown, Waiting
+from simcourier.outbox.message import OWN_CLIENT, OnUnknown, Waiting
 from simcourier.outbox.schema import messages
 
 # SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
 IS_QUEUED: ColumnElement[bool] = literal_column("messages.status = 'queued'")
 IS_SENDING: ColumnElement[bool] = literal_column("messages.status = 'sending'")
 HAS_BODY: ColumnElement[bool] = literal_column("messages.body IS NOT NULL")
+AWAITS_SECOND: ColumnElement[bool] = literal_column("messages.second_at_ms IS NOT NULL")
 
 _WAITING_COLUMNS = (
     messages.c.n,
@@ -31,6 +32,8 @@ _WAITING_COLUMNS = (
     messages.c.replace_type,
     messages.c.prefer,
     messages.c.sandbox,
+    messages.c.other_network,
+    messages.c.client,
 )
 
 
@@ -53,26 +56,49 @@ def _waiting(values: RowMapping) -> Waiting:
         replace_type=values["replace_type"],
         prefer=values["prefer"],
         sandbox=values["sandbox"],
+        other_network=values["other_network"],
+        despite_bar=values["client"] == OWN_CLIENT,
     )
 
 
 def lane(
-    connection: Connection, modem: str | None, now_ms: int, limit: int, *, sandbox: bool = False
+    connection: Connection,
+    modem: str | None,
+    now_ms: int,
+    limit: int,
+    *,
+    rank: int,
+    sandbox: bool = False,
+    after: int = 0,
 ) -> list[Waiting]:
-    """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, in order."""
+    """The waiting messages of a lane (pinned to `modem`, or None: to none) that may leave now, from `after` on."""
     rows = connection.execute(
         select(*_WAITING_COLUMNS)
         .where(
             IS_QUEUED,
             messages.c.sandbox == sandbox,
             messages.c.modem == modem,
+            messages.c.rank == rank,
+            messages.c.n > after,
             messages.c.next_at_ms <= now_ms,
             messages.c.deadline_ms > now_ms,
         )
-        .order_by(messages.c.rank, messages.c.n)
+        .order_by(messages.c.n)
         .limit(limit)
     )
     return [_waiting(row) for row in rows.mappings()]
+
+
+def find(connection: Connection, n: int) -> tuple[Waiting, int] | None:
+    """A message that waits, and from when on it may leave (milliseconds since 1970); None where it does not wait."""
+    statement = select(*_WAITING_COLUMNS, messages.c.next_at_ms).where(IS_QUEUED, messages.c.n == n)
+    row = connection.execute(statement).mappings().first()
+    return None if row is None else (_waiting(row), int(row["next_at_ms"]))
+
+
+def one(connection: Connection, n: int) -> Waiting:
+    """A message as the dispatcher holds it."""
+    return _waiting(connection.execute(select(*_WAITING_COLUMNS).where(messages.c.n == n)).mappings().one())
 
 
 def waiting_lanes(connection: Connection, *, sandbox: bool = False) -> list[str | None]:

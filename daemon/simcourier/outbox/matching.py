@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from simcourier.sms.address import same_subscriber
 from simcourier.sms.report import StatusReport
 
-# A service centre's clock and zone may be wrong, but not by more than this; beyond it the time says nothing.
-_PLAUSIBLE_MS = 26 * 3600 * 1000
+# When a service centre with a good clock may have stamped a part, from the time on record for it.
+_EARLIEST_MS = -60_000
+_LATEST_MS = 180_000
+_CLOCK_MS = 5_000
+"""How far good clocks are apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A part that awaits its report; `at_ms` is when it was submitted, wall-clock milliseconds."""
+    """A part that awaits its report; `at_ms` is when it was submitted, wall-clock milliseconds.
+
+    Of a part without a TP-MR (`is_numbered` false) it is when the submit began.
+    """
 
     message: int
     attempt: int
@@ -22,6 +28,7 @@ class Candidate:
     recipient: str
     at_ms: int
     modem: str = ""
+    is_numbered: bool = True
 
 
 def service_centre_ms(report: StatusReport) -> int | None:
@@ -30,23 +37,42 @@ def service_centre_ms(report: StatusReport) -> int | None:
     return None if stamp is None else int(stamp.timestamp() * 1000)
 
 
-def _is_to(reported: str, recipient: str) -> bool:
+def is_to(reported: str, recipient: str) -> bool:
+    """May a report with this TP-RA be about a message to this recipient? Some service centres leave it empty."""
     return not reported or same_subscriber(recipient, reported)
 
 
-def match(report: StatusReport, candidates: Sequence[Candidate]) -> Candidate | None:
-    """The candidate that the report speaks of, or None.
+def is_near(candidate: Candidate, stamp_ms: int) -> bool:
+    """May a service centre with a good clock have stamped this part so?"""
+    return _EARLIEST_MS <= stamp_ms - candidate.at_ms <= _LATEST_MS
 
-    TP-MR wraps after 256 messages, so several candidates of one SIM may share it. Of those with the report's
-    recipient (or of all, where the service centre left it empty) the one submitted nearest to the service
-    centre's time stamp is meant; without a usable stamp the newest.
+
+def match(
+    report: StatusReport, numbered: Sequence[Candidate], in_doubt: Sequence[Candidate] = ()
+) -> Candidate | None:
+    """The candidate that the report speaks of, or None: a report on record as unmatched is better than a wrong one.
+
+    `numbered` have the report's TP-MR. It wraps after 256 messages, so several of one SIM may share it: the one
+    that was submitted nearest to the service centre's time stamp is meant. `in_doubt` have no TP-MR on record;
+    recipient and time alone must do there, so both must be told and fit well. Where the stamp fits none, for clock
+    or zone of the service centre are wrong, the only numbered one is meant, but none of several.
     """
-    fitting = [c for c in candidates if _is_to(report.recipient, c.recipient)]
-    if not fitting:
-        return None
-    stamp = service_centre_ms(report)
-    if stamp is not None:
-        near = [c for c in fitting if abs(c.at_ms - stamp) < _PLAUSIBLE_MS]
+    fitting = [c for c in numbered if is_to(report.recipient, c.recipient)]
+    stamp_ms = service_centre_ms(report)
+    if stamp_ms is not None:
+        near = [c for c in fitting if is_near(c, stamp_ms)]
         if near:
-            return min(near, key=lambda c: (abs(c.at_ms - stamp) // 1000, c.at_ms))
-    return max(fitting, key=lambda c: c.at_ms)
+            return min(near, key=lambda c: (abs(stamp_ms - c.at_ms) // 1000, c.at_ms))
+        found = _under_way_at(stamp_ms, report.recipient, in_doubt)
+        if found is not None:
+            return found
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _under_way_at(stamp_ms: int, recipient: str, in_doubt: Sequence[Candidate]) -> Candidate | None:
+    """A SIM submits one part after the other: the last one begun before the stamp was under way then."""
+    near = [c for c in in_doubt if recipient and is_to(recipient, c.recipient) and is_near(c, stamp_ms)]
+    begun = [c for c in near if c.at_ms <= stamp_ms + _CLOCK_MS]
+    if begun:
+        return max(begun, key=lambda c: (c.at_ms, -c.part))
+    return min(near, key=lambda c: c.at_ms, default=None)

@@ -1,4 +1,4 @@
-"""What names messages and verifications beside their own rows: deliveries, notices, answers kept for repetitions."""
+"""What names messages, verifications and what came in beside their own rows: deliveries, notices, answers kept for repetitions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simcourier.outbox import hooks
 from simcourier.outbox.duties import BATCH
 from simcourier.outbox.schema import idempotency, notices, webhook_deliveries
 
-_ID = re.compile(r"(?:msg|ver)_[A-Za-z0-9_-]{22}")
+_ID = re.compile(r"(?:msg|ver|inb)_[A-Za-z0-9_-]{22}")
 
 
 class Kind(StrEnum):

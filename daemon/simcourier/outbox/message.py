@@ -48,7 +48,8 @@ MOVES: dict[Status, frozenset[Status]] = {
             Status.DELIVERED,
         }
     ),
-    Status.SENT: frozenset({Status.DELIVERED, Status.UNDELIVERED}),
+    # Queued again: no report came in the usual time, and the same code goes through another operator once more.
+    Status.SENT: frozenset({Status.QUEUED, Status.DELIVERED, Status.UNDELIVERED}),
     Status.UNKNOWN: frozenset(
         {Status.QUEUED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.SUPERSEDED}
     ),
@@ -60,6 +61,9 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.CANCELED: frozenset(),
 }
 """Every move that a message may make; all others are bugs."""
+
+OWN_CLIENT = "simcourier"
+"""Whose messages the box's own are: loop tests. No API key has this id."""
 
 FINAL = frozenset(status for status, moves in MOVES.items() if not moves)
 
@@ -126,7 +130,9 @@ class Waiting:
     """A queued message as the dispatcher holds it; `n` orders it within its class.
 
     `prefer` is the modem that should take it where it is idle; unlike `modem`, it is not waited for. A `sandbox`
-    message goes to sandbox modems only, and they take no other.
+    message goes to sandbox modems only, and they take no other. One with an `other_network` goes through no SIM of
+    that network, nor through one whose network nobody knows. `despite_bar`: it may leave through a SIM that is kept
+    from sending (`Dispatcher.bar`), to see whether it still has to be.
     """
 
     n: int
@@ -146,6 +152,8 @@ class Waiting:
     replace_type: int | None = None
     prefer: str | None = None
     sandbox: bool = False
+    other_network: str | None = None
+    despite_bar: bool = False
 
     @property
     def order(self) -> tuple[int, int]:

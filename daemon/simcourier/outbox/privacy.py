@@ -15,10 +15,13 @@ from simcourier.outbox.schema import (
     blocks,
     events,
     failures,
+    inbound,
+    inbound_parts,
     limit_rules,
     limit_windows,
     messages,
     parts,
+    stops,
     unmatched_reports,
     verifications,
 )
@@ -77,6 +80,20 @@ class HeldVerification:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldInbound:
+    """A message from the number, without its text."""
+
+    id: str
+    kind: str
+    modem: str
+    parts: int
+    missing: int
+    received_at_ms: int
+    acked_at_ms: int | None
+    reduced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HeldCount:
     """A counter, rule or block that is kept under the number's key: what it is, and since or until when."""
 
@@ -94,6 +111,7 @@ class Held:
     messages: list[HeldMessage]
     verifications: list[HeldVerification]
     counts: list[HeldCount]
+    inbound: list[HeldInbound]
     audit: list[audit.Row]
     reports: int
     complete: bool
@@ -103,14 +121,19 @@ def held(connection: Connection, number: Number) -> Held:
     """Everything about a number, the newest first."""
     found = _messages(connection, number)
     started = _verifications(connection, number)
+    written = _inbound(connection, number)
     entries = audit.page(connection, audit.Wanted(number_key=number.key, limit=MOST_TOLD)).rows
     return Held(
         found,
         started,
-        _failures(connection, number.key) + _windows(connection, number.key) + _rules(connection, number.key),
+        _failures(connection, number.key)
+        + _windows(connection, number.key)
+        + _rules(connection, number.key)
+        + _stop(connection, number.key),
+        written,
         entries,
         len(_reports(connection, number)),
-        all(len(each) < MOST_TOLD for each in (found, started, entries)),
+        all(len(each) < MOST_TOLD for each in (found, started, written, entries)),
     )
 
 
@@ -153,6 +176,33 @@ def _verifications(connection: Connection, number: Number) -> list[HeldVerificat
         )
         for row in rows
     ]
+
+
+def _inbound(connection: Connection, number: Number) -> list[HeldInbound]:
+    rows = connection.execute(
+        select(inbound)
+        .where(inbound.c.sender_key == number.key)
+        .order_by(inbound.c.n.desc())
+        .limit(MOST_TOLD)
+    )
+    return [
+        HeldInbound(
+            row.id,
+            row.kind,
+            row.modem,
+            row.parts,
+            row.missing,
+            row.received_at_ms,
+            row.acked_at_ms,
+            row.sender != number.text,
+        )
+        for row in rows
+    ]
+
+
+def _stop(connection: Connection, number_key: str) -> list[HeldCount]:
+    rows = connection.execute(select(stops).where(stops.c.number_key == number_key))
+    return [HeldCount("stop", "wants no more messages", row.set_by, row.at_ms, None) for row in rows]
 
 
 def _failures(connection: Connection, number_key: str) -> list[HeldCount]:
@@ -204,6 +254,7 @@ def ids_that_are_over(connection: Connection, number: Number, now_ms: int) -> se
     """The ids of what an erasure takes: messages and verifications of the number that are over."""
     asked = [select(messages.c.id).where(whose, _is_over(now_ms)) for whose in _is_to(number)]
     asked.append(select(verifications.c.id).where(verifications.c.number_key == number.key, _IS_CLOSED))
+    asked.append(select(inbound.c.id).where(inbound.c.sender_key == number.key))
     return {found for statement in asked for found in connection.execute(statement).scalars()}
 
 
@@ -244,6 +295,16 @@ def erase_verifications(connection: Connection, number: Number) -> int:
     ).rowcount
 
 
+def erase_inbound(connection: Connection, number: Number) -> int:
+    """Delete a batch of what came from the number, and parts that wait for others; returns how many messages.
+
+    That it was seen stays, as a keyed hash of the whole: from a SIM that can't delete it is not taken in again.
+    """
+    connection.execute(inbound_parts.delete().where(inbound_parts.c.sender_key == number.key))
+    found = select(inbound.c.n).where(inbound.c.sender_key == number.key).limit(BATCH)
+    return connection.execute(inbound.delete().where(inbound.c.n.in_(found.scalar_subquery()))).rowcount
+
+
 def erase_reports(connection: Connection, number: Number) -> int:
     """Delete the reports about the number that fit nothing; returns how many."""
     seqs = _reports(connection, number)
@@ -275,7 +336,7 @@ def erase_counts(connection: Connection, number: Number, now_ms: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What an erasure could not take, and when it can: open messages and verifications, and what holds a bound."""
+    """What an erasure does not take, and when it can: open messages and verifications, bounds, a wish for no more."""
 
     waiting: int
     on_their_way: int
@@ -283,6 +344,7 @@ class Left:
     locks: int
     counters: int
     rules: int
+    stops: int
     again_after_ms: int | None
 
 
@@ -313,6 +375,8 @@ def left(connection: Connection, number: Number) -> Left:
         failed - locks + _count(connection, limit_windows, _of(limit_windows, number.key)),
         _count(connection, limit_rules, _of(limit_rules, number.key))
         + _count(connection, blocks, _of(blocks, number.key)),
+        # An erasure must not make the box write again to somebody who wants no more.
+        _count(connection, stops, stops.c.number_key == number.key),
         max((*waiting, *on_their_way, *pending), default=None),
     )
 

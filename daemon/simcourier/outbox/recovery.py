@@ -49,7 +49,8 @@ def doubt(
         doubts=message.doubts,
     ):
         return None
-    if message.doubts > 1:
+    if message.doubts > 1 or message.other_network is not None:
+        # Of a second copy too: the first left for certain, so there is no third.
         settled = reports.settle_after_submit(connection, message.n, Status.UNKNOWN, now_ms)
         if settled is not None:
             return settled

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from simcourier.outbox.duties import BATCH
 from simcourier.outbox.message import FINAL, Status
-from simcourier.outbox.schema import messages, relay_cursors, unmatched_reports, verifications
+from simcourier.outbox.schema import inbound, messages, relay_cursors, unmatched_reports, verifications
 from simcourier.outbox.verification import VerificationStatus
 from simcourier.sms.address import mask
 
@@ -105,6 +105,23 @@ def reduce_reports(connection: Connection, before_ms: int) -> int:
         )
     _set_place(connection, name, place, rows[-1].seq if rows else place)
     return len(rows)
+
+
+def reduce_inbound(connection: Connection, before_ms: int) -> int:
+    """Reduce the senders of a batch of messages that came before `before_ms`; returns how many were looked at."""
+    name = f"{_REDUCED}inb"
+    place = _place(connection, name)
+    rows = connection.execute(
+        select(inbound.c.n, inbound.c.sender, inbound.c.received_at_ms)
+        .where(inbound.c.n > place)
+        .order_by(inbound.c.n)
+        .limit(BATCH)
+    ).all()
+    old = list(itertools.takewhile(lambda row: row.received_at_ms < before_ms, rows))
+    for row in old:
+        connection.execute(inbound.update().where(inbound.c.n == row.n).values(sender=mask(row.sender)))
+    _set_place(connection, name, place, old[-1].n if old else place)
+    return len(old)
 
 
 def _place(connection: Connection, name: str) -> int:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox import store
-from simcourier.outbox.matching import Candidate, match, service_centre_ms
+from simcourier.outbox.matching import Candidate, is_near, is_to, match, service_centre_ms
 from simcourier.outbox.message import Status
 from simcourier.outbox.schema import messages, parts, unmatched_reports
 from simcourier.sms.report import StatusReport
-from simcourier.sms.status import ReportOutcome, meaning, outcome
+from simcourier.sms.status import ReportOutcome, is_failure, meaning, outcome
 
 _LIMIT = 200
 """Candidates looked at; one SIM's TP-MR comes round every 256 messages, and parts stop awaiting after days."""
 UNMATCHED_LIMIT = 10_000
 """Rows of `unmatched_reports` that are kept."""
-
-# When the service centre may have stamped a submit in doubt, from the time that it was claimed.
-_DOUBT_FROM_MS = -60_000
-_DOUBT_UNTIL_MS = 180_000
 
 _AWAITING: ColumnElement[bool] = literal_column("parts.awaiting")
 _COLUMNS = (
@@ -47,6 +44,16 @@ _IN_DOUBT = (
     .order_by(parts.c.at_ms.desc())
     .limit(_LIMIT)
 )
+_TOLD = (
+    select(*_COLUMNS, parts.c.awaiting)
+    .select_from(_JOINED)
+    .where(
+        literal_column("parts.service_centre_at_ms IS NOT NULL"),
+        parts.c.sim == bindparam("b_sim"),
+        parts.c.tp_mr == bindparam("b_tp_mr"),
+        parts.c.service_centre_at_ms == bindparam("b_stamp_ms"),
+    )
+)
 _MARK = (
     parts.update()
     .where(
@@ -54,21 +61,31 @@ _MARK = (
         parts.c.attempt == bindparam("b_attempt"),
         parts.c.part == bindparam("b_part"),
     )
-    .values(tp_st=bindparam("b_tp_st"), reported_at_ms=bindparam("b_at_ms"), awaiting=bindparam("b_awaiting"))
+    .values(
+        # Of a submit in doubt it is known only now.
+        state="sent",
+        tp_mr=bindparam("b_tp_mr"),
+        tp_st=bindparam("b_tp_st"),
+        reported_at_ms=bindparam("b_at_ms"),
+        service_centre_at_ms=bindparam("b_stamp_ms"),
+        awaiting=bindparam("b_awaiting"),
+    )
 )
 _MESSAGE = select(
     messages.c.id,
     messages.c.status,
     messages.c.rank,
     messages.c.segments,
-    messages.c.attempts,
     messages.c.created_at_ms,
+    messages.c.sandbox,
 ).where(messages.c.n == bindparam("b_n"))
 _DELIVERED = (
     messages.update()
     .where(messages.c.n == bindparam("b_n"), messages.c.status == Status.SENT)
     .values(
         status=Status.DELIVERED,
+        body=None,
+        second_at_ms=None,
         tp_st=bindparam("b_tp_st"),
         reported_at_ms=bindparam("b_at_ms"),
     )
@@ -77,92 +94,146 @@ _DELIVERED = (
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a report did: the message's move, when it made one."""
+    """What a report did: the message's move, when it made one; `repeated`: nothing, for it was told before."""
 
-    n: int
+    part: Candidate
+    """What the report speaks of."""
     id: str
     rank: int
     before: Status
-    after: Status | None
+    segments: int
     created_at_ms: int
-    modem: str
-    """The modem whose part the report speaks of."""
+    sandbox: bool
+    repeated: bool = False
+    after: Status | None = None
+
+    @property
+    def n(self) -> int:
+        """The message."""
+        return self.part.message
+
+    @property
+    def modem(self) -> str:
+        """The modem whose part the report speaks of."""
+        return self.part.modem
 
 
-def apply(connection: Connection, sim: str, report: StatusReport, at_ms: int) -> Settled | None:
-    """Match a report and write what it says; None where it fits nothing that awaits one."""
-    candidate = _find(connection, sim, report)
-    if candidate is None:
+def apply(
+    connection: Connection, sim: str, report: StatusReport, at_ms: int, under_way: Sequence[Candidate] = ()
+) -> Settled | None:
+    """Match a report and write what it says; None where it fits nothing that awaits one.
+
+    `under_way` are the submits that this SIM has not answered: a report may overtake its own `+CMGS`, and must wait
+    for it then.
+    """
+    stamp_ms = service_centre_ms(report)
+    part, awaiting = _find(connection, sim, report, stamp_ms, under_way)
+    if part is None or part in under_way:
         return None
+    if not awaiting:
+        return _about(connection, part, repeated=True)
     said = outcome(report.tp_st)
     connection.execute(
         _MARK,
         {
-            "b_message": candidate.message,
-            "b_attempt": candidate.attempt,
-            "b_part": candidate.part,
+            "b_message": part.message,
+            "b_attempt": part.attempt,
+            "b_part": part.part,
+            "b_tp_mr": report.tp_mr,
             "b_tp_st": report.tp_st,
             "b_at_ms": at_ms,
+            "b_stamp_ms": stamp_ms,
             "b_awaiting": not said.final,
         },
     )
-    return _settle(connection, candidate, report.tp_st, said, at_ms)
+    return _settle(connection, part, report.tp_st, said, at_ms)
 
 
-def _find(connection: Connection, sim: str, report: StatusReport) -> Candidate | None:
+def _find(
+    connection: Connection,
+    sim: str,
+    report: StatusReport,
+    stamp_ms: int | None,
+    under_way: Sequence[Candidate],
+) -> tuple[Candidate | None, bool]:
+    """The part that the report speaks of, and whether it still awaits one."""
     rows = connection.execute(_BY_REFERENCE, {"b_sim": sim, "b_tp_mr": report.tp_mr}).all()
-    return match(report, [Candidate(*row) for row in rows]) or _find_in_doubt(connection, sim, report)
+    numbered = [Candidate(*row) for row in rows]
+    if stamp_ms is not None:
+        found = match(report, numbered)
+        if found is not None and is_near(found, stamp_ms):
+            return found, True
+        told = _told(connection, sim, report, stamp_ms)
+        if told is not None:
+            return told
+    in_doubt = [
+        Candidate(*row, is_numbered=False) for row in connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
+    ]
+    return match(report, numbered, [*in_doubt, *under_way]), True
 
 
-def _find_in_doubt(connection: Connection, sim: str, report: StatusReport) -> Candidate | None:
-    """A submit in doubt has no TP-MR on record: recipient and time alone must do, so the time must fit well.
+def _told(
+    connection: Connection, sim: str, report: StatusReport, stamp_ms: int
+) -> tuple[Candidate, bool] | None:
+    """The part of which a report with this stamp was told before, and whether it still awaits the final one.
 
-    A report of an older message to the same phone, told twice, must not pass for this one's.
+    Within a second, which is the stamp's grain, no SIM submits 256 parts.
     """
-    stamp = service_centre_ms(report)
-    if stamp is None or not report.recipient:
-        return None
-    rows = connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
-    candidates = [Candidate(*row) for row in rows]
-    return match(report, [c for c in candidates if _DOUBT_FROM_MS <= stamp - c.at_ms <= _DOUBT_UNTIL_MS])
+    values = {"b_sim": sim, "b_tp_mr": report.tp_mr, "b_stamp_ms": stamp_ms}
+    for *columns, awaiting in connection.execute(_TOLD, values):
+        part = Candidate(*columns)
+        if is_to(report.recipient, part.recipient):
+            return part, bool(awaiting)
+    return None
 
 
-def _settle(
-    connection: Connection, candidate: Candidate, tp_st: int, said: ReportOutcome, at_ms: int
-) -> Settled | None:
-    n = candidate.message
-    row = connection.execute(_MESSAGE, {"b_n": n}).one()
-    before = Status(row.status)
+def _settle(connection: Connection, part: Candidate, tp_st: int, said: ReportOutcome, at_ms: int) -> Settled:
+    settled = _about(connection, part)
+    n, before = settled.n, settled.before
     after: Status | None = None
-    words = meaning(tp_st)
     if said is ReportOutcome.DELIVERED:
-        if row.segments == 1 or store.proven(connection, n) is Status.DELIVERED:
-            after = _delivered(connection, n, before, tp_st, at_ms, words)
-    elif said.final and said is not ReportOutcome.FORWARDED:
-        latest = candidate.attempt == row.attempts
-        if latest and before in {Status.SENT, Status.UNKNOWN}:
-            after = Status.UNDELIVERED
-            store.move(connection, n, before, after, at_ms, detail=words, tp_st=tp_st, reported_at_ms=at_ms)
+        if settled.segments == 1 or store.proven(connection, n) is Status.DELIVERED:
+            after = _delivered(connection, n, before, tp_st, at_ms)
+    elif is_failure(tp_st) and before in {Status.SENT, Status.UNKNOWN}:
+        after = store.undelivered(connection, n, before, at_ms)
     if after is None:
-        # Still on its way, one part of several, or about an earlier copy: worth a line in the history, no move.
-        store.add_event(connection, n, before, at_ms, detail=f"report: {words}")
-    return Settled(n, row.id, row.rank, before, after, row.created_at_ms, candidate.modem)
+        # Still on its way, one part of several, or about another copy: worth a line in the history, no move.
+        detail = f"{store.REPORT_LINE}{meaning(tp_st)}"
+        store.add_event(connection, n, before, at_ms, modem=part.modem, detail=detail)
+    return replace(settled, after=after)
 
 
-def _delivered(
-    connection: Connection, n: int, before: Status, tp_st: int, at_ms: int, words: str
-) -> Status | None:
+def _about(connection: Connection, part: Candidate, *, repeated: bool = False) -> Settled:
+    row = connection.execute(_MESSAGE, {"b_n": part.message}).one()
+    return Settled(
+        part, row.id, row.rank, Status(row.status), row.segments, row.created_at_ms, row.sandbox, repeated
+    )
+
+
+def _delivered(connection: Connection, n: int, before: Status, tp_st: int, at_ms: int) -> Status | None:
     if before is Status.SENT:
         connection.execute(_DELIVERED, {"b_n": n, "b_tp_st": tp_st, "b_at_ms": at_ms})
         store.add_event(connection, n, Status.DELIVERED, at_ms)
         return Status.DELIVERED
     if before in {Status.QUEUED, Status.UNKNOWN}:
+        detail = meaning(tp_st)
         store.move(
-            connection, n, before, Status.DELIVERED, at_ms, detail=words, tp_st=tp_st, reported_at_ms=at_ms
+            connection, n, before, Status.DELIVERED, at_ms, detail=detail, tp_st=tp_st, reported_at_ms=at_ms
         )
         return Status.DELIVERED
     # `sending`: the first copy arrived while the second is in the modem; the end of that submit settles it.
     return None
+
+
+def settle_delivered(connection: Connection, n: int, before: Status, at_ms: int) -> Status | None:
+    """Move a message to `delivered` where a copy of it was reported so; returns that, or None."""
+    if store.proven(connection, n) is not Status.DELIVERED:
+        return None
+    detail = "an earlier copy was reported"
+    moved = store.move(
+        connection, n, before, Status.DELIVERED, at_ms, detail=detail, tp_st=0, reported_at_ms=at_ms
+    )
+    return Status.DELIVERED if moved else None
 
 
 def settle_after_submit(connection: Connection, n: int, before: Status, at_ms: int) -> Status | None:
@@ -172,11 +243,7 @@ def settle_after_submit(connection: Connection, n: int, before: Status, at_ms: i
     """
     match store.proven(connection, n):
         case Status.DELIVERED:
-            detail = "an earlier copy was reported"
-            moved = store.move(
-                connection, n, before, Status.DELIVERED, at_ms, detail=detail, tp_st=0, reported_at_ms=at_ms
-            )
-            return Status.DELIVERED if moved else None
+            return settle_delivered(connection, n, before, at_ms)
         case Status.SENT if before is not Status.SENT:
             detail = "an earlier copy was sent after all"
             moved = store.move(connection, n, before, Status.SENT, at_ms, detail=detail)
@@ -185,19 +252,25 @@ def settle_after_submit(connection: Connection, n: int, before: Status, at_ms: i
             return None
 
 
-def keep_unmatched(connection: Connection, sim: str, report: StatusReport, at_ms: int) -> None:
-    """Keep a report that fits nothing, for the admin's eyes and for a `+CMGS` that comes after it."""
-    connection.execute(
-        unmatched_reports.insert(),
-        {
-            "at_ms": at_ms,
-            "sim": sim,
-            "tp_mr": report.tp_mr,
-            "recipient": report.recipient[:24],
-            "service_centre_at_ms": service_centre_ms(report),
-            "tp_st": report.tp_st,
-        },
-    )
+def keep_unmatched(connection: Connection, sim: str, report: StatusReport, at_ms: int) -> bool:
+    """Keep a report that fits nothing, for the admin's eyes; False where it is kept already, told once before."""
+    values = {
+        "sim": sim,
+        "tp_mr": report.tp_mr,
+        "recipient": report.recipient[:24],
+        "service_centre_at_ms": service_centre_ms(report),
+        "tp_st": report.tp_st,
+    }
+    same = [unmatched_reports.c[name].is_not_distinct_from(value) for name, value in values.items()]
+    if connection.execute(select(unmatched_reports.c.seq).where(*same).limit(1)).first() is not None:
+        return False
+    connection.execute(unmatched_reports.insert(), {**values, "at_ms": at_ms})
+    return True
+
+
+def count_unmatched(connection: Connection) -> int:
+    """How many reports that fit no message are kept."""
+    return int(connection.execute(select(func.count()).select_from(unmatched_reports)).scalar_one())
 
 
 def drop_unmatched(connection: Connection) -> int:

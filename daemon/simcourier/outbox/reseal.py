@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, LargeBinary, and_, bindparam, func, literal_column, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from simcourier.errors import EquipmentError
 from simcourier.outbox.duties import BATCH
+from simcourier.outbox.inbound import part_owner
 from simcourier.outbox.lanes import HAS_BODY
-from simcourier.outbox.schema import messages, verifications, webhook_endpoints
+from simcourier.outbox.schema import inbound, inbound_parts, messages, verifications, webhook_endpoints
 from simcourier.outbox.seal import Sealer
 
 # In words, as the partial indices have them.
@@ -66,6 +67,34 @@ def webhook_secrets(connection: Connection, sealer: Sealer) -> int:
     return count
 
 
+def inbound_bodies(connection: Connection, sealer: Sealer, after: int = 0) -> int | None:
+    """Seal a batch of what came in anew where an older key sealed it; None where there is no more behind `after`."""
+    rows = connection.execute(
+        select(inbound.c.n, inbound.c.id, inbound.c.body)
+        .where(inbound.c.n > after, inbound.c.body.is_not(None))
+        .order_by(inbound.c.n)
+        .limit(BATCH)
+    ).all()
+    for row in rows:
+        new = _anew(sealer, row.body, row.id)
+        if new is not None:
+            connection.execute(inbound.update().where(inbound.c.n == row.n).values(body=new))
+    return rows[-1].n if len(rows) == BATCH else None
+
+
+def inbound_pieces(connection: Connection, sealer: Sealer) -> int:
+    """Seal parts of long messages anew where an older key sealed them; there are few. Returns how many."""
+    count, key = 0, inbound_parts.primary_key.columns
+    for row in connection.execute(select(*key, inbound_parts.c.body)).all():
+        owner = part_owner(row.sim, row.sender_key, row.reference, row.total, row.part)
+        new = _anew(sealer, row.body, owner)
+        if new is not None:
+            same = and_(*(column == row._mapping[column.name] for column in key))
+            connection.execute(inbound_parts.update().where(same).values(body=new))
+            count += 1
+    return count
+
+
 def _anew(sealer: Sealer, sealed: bytes, owner: str) -> bytes | None:
     """The same under the newest key; None where it is, or where it can't be opened, which is not for us to mend."""
     if sealed[0] == sealer.ring.newest.id:
@@ -82,16 +111,18 @@ class Use(NamedTuple):
     messages: int = 0
     codes: int = 0
     webhook_secrets: int = 0
+    inbound: int = 0
 
 
 def uses(connection: Connection) -> dict[int, Use]:
-    """What is under each key, by key id; reads every body that waits, so not for the path of a request."""
+    """What is under each key, by key id; reads every body that is kept, so not for the path of a request."""
     by_kind = {
         "messages": _by_key(connection, messages.c.body, HAS_BODY),
         "codes": _by_key(connection, verifications.c.code_mac, _IS_PENDING)
         + _by_key(connection, verifications.c.text_values, _IS_PENDING),
         "webhook_secrets": _by_key(connection, webhook_endpoints.c.secret)
         + _by_key(connection, webhook_endpoints.c.old_secret),
+        "inbound": _by_key(connection, inbound.c.body) + _by_key(connection, inbound_parts.c.body),
     }
     ids = {key_id for counts in by_kind.values() for key_id in counts}
     return {key_id: Use(**{kind: counts[key_id] for kind, counts in by_kind.items()}) for key_id in ids}
@@ -122,5 +153,7 @@ def holds_anything(connection: Connection, key_id: int) -> bool:
         select(webhook_endpoints.c.n).where(
             or_(under(webhook_endpoints.c.secret), under(webhook_endpoints.c.old_secret))
         ),
+        select(inbound.c.n).where(under(inbound.c.body)),
+        select(inbound_parts.c.part).where(under(inbound_parts.c.body)),
     )
     return any(connection.execute(question.limit(1)).first() is not None for question in questions)

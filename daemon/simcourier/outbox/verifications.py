@@ -55,6 +55,14 @@ _WAITING_MESSAGES = select(messages.c.n, messages.c.rank).where(
     messages.c.verification == bindparam("b_n"),
     literal_column("messages.status = 'queued'"),
 )
+_FORGET_SECOND = (
+    messages.update()
+    .where(
+        literal_column("messages.second_at_ms IS NOT NULL"),
+        literal_column("+messages.verification") == bindparam("b_n"),
+    )
+    .values(body=None, second_at_ms=None)
+)
 _FAILURES = select(failures).where(
     failures.c.number_key == bindparam("b_number_key"),
     failures.c.binding.in_([bindparam("b_all"), bindparam("b_binding")]),
@@ -244,12 +252,14 @@ def drop_messages(connection: Connection, n: int, now_ms: int) -> list[tuple[int
     from simcourier.outbox import store
     from simcourier.outbox.message import Status
 
+    # What left may have been kept for a second copy; no code that counts no more stays readable.
+    connection.execute(_FORGET_SECOND, {"b_n": n})
     rows = connection.execute(_WAITING_MESSAGES, {"b_n": n}).all()
     detail = "its code counts no more"
     return [
         (message, rank)
         for message, rank in rows
-        if store.move(connection, message, Status.QUEUED, Status.SUPERSEDED, now_ms, detail=detail)
+        if store.drop(connection, message, Status.QUEUED, Status.SUPERSEDED, now_ms, detail=detail)
     ]
 
 

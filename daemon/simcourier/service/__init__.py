@@ -1,5 +1,6 @@
 """The one door for web and command line: accept, look up, cancel, and tell how the box is."""
 
+from simcourier.care.balance import Balance
 from simcourier.modem.facts import ModemState
 from simcourier.service.box import BoxStatus
 from simcourier.service.clients import Client
@@ -20,6 +21,7 @@ __all__ = [
     "SCOPES",
     "Accepted",
     "Activity",
+    "Balance",
     "BoxStatus",
     "Client",
     "CodeForm",

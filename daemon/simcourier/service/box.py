@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simcourier import __version__
-from simcourier.outbox import lanes
+from simcourier.outbox import lanes, reports
 from simcourier.service.room import Room
 from simcourier.service.tools import Tools
 
@@ -27,6 +27,7 @@ class BoxStatus:
     oldest_queued_ms: int | None
     in_flight: int
     free_mb: int
+    unmatched_reports: int
 
 
 class Box:
@@ -56,6 +57,7 @@ class Box:
         """How the box is, now."""
         with self._tools.engine.connect() as connection:
             oldest = lanes.oldest_queued_ms(connection)
+            unmatched = reports.count_unmatched(connection)
         fleet = self._tools.dispatcher.fleet
         return BoxStatus(
             version=__version__,
@@ -69,6 +71,7 @@ class Box:
             oldest_queued_ms=oldest,
             in_flight=self._tools.dispatcher.in_flight,
             free_mb=self._room.free_mb,
+            unmatched_reports=unmatched,
         )
 
     def render_metrics(self) -> bytes:

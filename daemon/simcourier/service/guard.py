@@ -17,6 +17,7 @@ from simcourier.service.budget import Budget
 from simcourier.service.conversion import CONVERSION, Conversion, Judged
 from simcourier.service.places import Destination, Places
 from simcourier.service.rules import GAP_S, LONGEST_MS, SECOND_S, Rules, Scope
+from simcourier.service.stops import StopCheck
 from simcourier.service.tools import Tools
 from simcourier.service.usages import encoded, place_of, read_usages
 from simcourier.sms.address import Address
@@ -76,6 +77,7 @@ class Guard:
         self.places = Places(tools)
         self._conversion = Conversion(tools, self.rules)
         self.budget = Budget(tools, self.rules)
+        self._stops = StopCheck(tools.config.inbound.stop_classes)
         with tools.engine.connect() as connection:
             self.rules.refresh(connection, tools.clock.wall_ms())
         self._buckets: dict[str, _Bucket] = {}
@@ -115,6 +117,9 @@ class Guard:
         blocked = self._blocked(send, now_ms)
         if blocked is not None:
             return blocked
+        stopped = self._stops.refusal(connection, send.message_class, send.destination.number_key)
+        if stopped is not None:
+            return stopped
         counted = dict(self._counted(send))
         day = self.budget.place(now_ms)
         usages = read_usages(connection, [*counted.values(), day])

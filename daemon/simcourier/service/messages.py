@@ -218,8 +218,12 @@ class Messages:
             attempts = reading.attempts(connection, record.n)
         text = (
             self._tools.sealer.open(record.body, record.id)
-            # A code that is checked here is nobody's to read but the person's at the phone.
-            if with_text and record.body is not None and record.verification is None
+            # A code that is checked here is nobody's to read but the person's at the phone; and what left may be kept
+            # for a second copy, but not for reading.
+            if with_text
+            and record.body is not None
+            and record.verification is None
+            and record.status is not Status.SENT
             else None
         )
         return MessageView(record, mask(record.recipient), events, attempts, text)
@@ -253,12 +257,15 @@ class Messages:
         record = self._record(client, message_id)
         now_ms = self._tools.clock.wall_ms()
 
-        def then(canceled: bool) -> None:
-            if canceled:
-                self._tools.dispatcher.dropped(record.n, record.message_class.rank, Status.CANCELED)
+        def then(after: Status | None) -> None:
+            if after is not None:
+                self._tools.dispatcher.dropped(record.n, record.message_class.rank, after)
 
-        if not self._tools.writer.run(lambda c: store.cancel(c, record.n, now_ms), then):
+        after = self._tools.writer.run(lambda c: store.cancel(c, record.n, now_ms), then)
+        if after is None:
             raise RequestError("not-cancelable", "The message is not waiting any more.")
+        if after is not Status.CANCELED:
+            raise RequestError("not-cancelable", "The message has left; a second copy of it will not.")
 
     def feedback(self, client: Client, message_id: str, outcome: str) -> None:
         """Record whether the person used the code: `confirmed` or `unconfirmed`; what is said first counts."""

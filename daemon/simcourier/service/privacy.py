@@ -32,6 +32,7 @@ class Erased:
     verifications: int
     reports: int
     counters: int
+    inbound: int
     audit_entries: int
     mentions: int
     left: Left
@@ -60,6 +61,7 @@ class Privacy:
         with self._tools.engine.connect() as connection:
             held = privacy.held(connection, number)
         ids = {each.record.id for each in held.messages} | {each.id for each in held.verifications}
+        ids |= {each.id for each in held.inbound}
         return held, list(islice(mentions.find(self._tools.engine, ids), privacy.MOST_TOLD))
 
     def erase(self, by: Client, to: str) -> Erased:
@@ -74,15 +76,16 @@ class Privacy:
         messages = self._all(lambda c: privacy.erase_messages(c, number, now_ms))
         verifications = self._all(lambda c: privacy.erase_verifications(c, number))
         self._all(lambda c: audit.forget_number(c, number.key, entry))
+        inbound = self._all(lambda c: privacy.erase_inbound(c, number))
         named += self._erase_mentions(ids)
         reports = self._tools.writer.run(lambda c: privacy.erase_reports(c, number))
         counters = self._tools.writer.run(lambda c: privacy.erase_counts(c, number, now_ms))
-        told = f"{messages} messages, {verifications} verifications"
+        told = f"{messages} messages, {verifications} verifications, {inbound} that came in"
         self._tools.writer.run(lambda c: self._record(c, by, "privacy.erased", told))
         with self._tools.engine.connect() as connection:
             left = privacy.left(connection, number)
         cleaned = self._clean_files()
-        return Erased(messages, verifications, reports, counters, entries, named, left, cleaned)
+        return Erased(messages, verifications, reports, counters, inbound, entries, named, left, cleaned)
 
     def tick(self) -> None:
         """Reduce the numbers that are old enough by now; a batch at a time, so that no code waits for it."""
@@ -91,6 +94,7 @@ class Privacy:
         self._reduce_messages(before_ms, now_ms, 0)
         self._in_batches(lambda c: reduction.reduce_verifications(c, before_ms))
         self._in_batches(lambda c: reduction.reduce_reports(c, before_ms))
+        self._in_batches(lambda c: reduction.reduce_inbound(c, before_ms))
 
     def _number(self, to: str) -> Number:
         text = parse_recipient(to).text

@@ -91,6 +91,18 @@ class Secrets:
             self._tools.writer.submit(
                 lambda c: reseal.webhook_secrets(c, sealer), lambda _count: None, self._failed
             )
+            self._tools.writer.submit(
+                lambda c: reseal.inbound_pieces(c, sealer), lambda _count: None, self._failed
+            )
+            self._reseal_inbound(0)
+
+    def _reseal_inbound(self, after: int) -> None:
+        def done(last: int | None) -> None:
+            if last is not None:
+                self._tools.writer.call(lambda: self._reseal_inbound(last))
+
+        sealer = self._tools.sealer
+        self._tools.writer.submit(lambda c: reseal.inbound_bodies(c, sealer, after), done, self._failed)
 
     def _drop_unused(self) -> None:
         with self._changing:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from simcourier.care.parts import CareParts
 from simcourier.config import Config
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
@@ -31,3 +32,4 @@ class Tools:
     clock: Clock
     audit: Audit
     hooks: Hooks
+    care: CareParts

@@ -94,9 +94,12 @@ loop_tests = Table(
     Column("token_key", String(32), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
-    # `arrived`, `lost`, `not-sent`; empty while it is under way.
+    # `arrived`, `lost`, `unclear` (lost, but not by the sender's fault), `not-sent`; empty while it is under way.
     Column("outcome", String(12), nullable=False),
     Column("detail", String(200), nullable=False, server_default=""),
 )
 _under_way = text("outcome = ''")
-Index("loop_tests_open", loop_tests.c.token_key, sqlite_where=_under_way, postgresql_where=_under_way)
+Index("loop_tests_open", loop_tests.c.n, sqlite_where=_under_way, postgresql_where=_under_way)
+Index("loop_tests_token", loop_tests.c.token_key)
+Index("loop_tests_from", loop_tests.c.from_sim, loop_tests.c.n)
+Index("loop_tests_to", loop_tests.c.to_sim, loop_tests.c.n)

@@ -66,6 +66,10 @@ messages = Table(
     Column("second_at_ms", BigInteger),
     # It did: never a third time.
     Column("seconded", Boolean, nullable=False, server_default=text("0")),
+    # Then: the network that the first copy went through, and the second must not.
+    Column("other_network", String(8)),
+    # The recipient wrote STOP while it was under way: it does not leave again.
+    Column("stopped", Boolean, nullable=False, server_default=text("0")),
     CheckConstraint(f"status IN ({_statuses})", name="status"),
 )
 _queued = text("status = 'queued'")
@@ -156,12 +160,23 @@ parts = Table(
     Column("tp_st", Integer),
     Column("reported_at_ms", BigInteger),
     Column("awaiting", Boolean, nullable=False),
+    # The service centre's time stamp, by which a report that is told twice is known again.
+    Column("service_centre_at_ms", BigInteger),
     Column("reason", String(200)),
     sqlite_with_rowid=False,
 )
 _awaiting = text("awaiting")
 Index("parts_awaiting", parts.c.sim, parts.c.tp_mr, sqlite_where=_awaiting, postgresql_where=_awaiting)
 Index("parts_awaiting_since", parts.c.at_ms, sqlite_where=_awaiting, postgresql_where=_awaiting)
+_stamped = text("service_centre_at_ms IS NOT NULL")
+Index(
+    "parts_reported",
+    parts.c.sim,
+    parts.c.tp_mr,
+    parts.c.service_centre_at_ms,
+    sqlite_where=_stamped,
+    postgresql_where=_stamped,
+)
 
 unmatched_reports = Table(
     "unmatched_reports",

@@ -104,14 +104,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("id"),
     )
+    op.create_index("loop_tests_from", "loop_tests", ["from_sim", "n"], unique=False)
     op.create_index(
         "loop_tests_open",
         "loop_tests",
-        ["token_key"],
+        ["n"],
         unique=False,
         sqlite_where=sa.text("outcome = ''"),
         postgresql_where=sa.text("outcome = ''"),
     )
+    op.create_index("loop_tests_to", "loop_tests", ["to_sim", "n"], unique=False)
+    op.create_index("loop_tests_token", "loop_tests", ["token_key"], unique=False)
     op.create_table(
         "sim_recipients",
         sa.Column("sim", sa.String(length=32), nullable=False),
@@ -160,6 +163,8 @@ def upgrade() -> None:
     op.add_column(
         "messages", sa.Column("seconded", sa.Boolean(), server_default=sa.text("0"), nullable=False)
     )
+    op.add_column("messages", sa.Column("other_network", sa.String(length=8), nullable=True))
+    op.add_column("messages", sa.Column("stopped", sa.Boolean(), server_default=sa.text("0"), nullable=False))
     op.create_index(
         "messages_second",
         "messages",
@@ -167,4 +172,13 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("second_at_ms IS NOT NULL"),
         postgresql_where=sa.text("second_at_ms IS NOT NULL"),
+    )
+    op.add_column("parts", sa.Column("service_centre_at_ms", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "parts_reported",
+        "parts",
+        ["sim", "tp_mr", "service_centre_at_ms"],
+        unique=False,
+        sqlite_where=sa.text("service_centre_at_ms IS NOT NULL"),
+        postgresql_where=sa.text("service_centre_at_ms IS NOT NULL"),
     )

@@ -1,0 +1,84 @@
+"""Questions to the network by USSD: one at a time for each modem, and each is answered once."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLateError
+from threading import BoundedSemaphore, Lock
+
+from simcourier.care.tools import CareTools
+from simcourier.errors import RequestError
+from simcourier.modem.facts import Fact, UssdEnd, UssdEnded
+
+PATIENCE_S = 40.0
+"""The session gives up before that; a modem that is gone might never answer."""
+MOST = 16
+"""Questions at a time."""
+_MOST_WAITING = 2
+"""Of those that somebody waits for: each holds one of the threads that answer requests."""
+
+
+class Ussd:
+    """Who asked what; `ask` is for any thread but the writer's, all else for any."""
+
+    def __init__(self, tools: CareTools) -> None:
+        self._tools = tools
+        self._numbers = itertools.count(1)
+        self._lock = Lock()
+        self._open: dict[int, tuple[str, Future[UssdEnded]]] = {}
+        # Half of the threads stay for those who send.
+        self._seats = BoundedSemaphore(max(1, min(_MOST_WAITING, tools.config.http.threads // 2)))
+
+    def on_fact(self, fact: Fact) -> None:
+        """Take an answer."""
+        if type(fact) is UssdEnded:
+            with self._lock:
+                _modem, future = self._open.pop(fact.request, ("", None))
+            if future is not None and future.set_running_or_notify_cancel():
+                future.set_result(fact)
+
+    def tick(self) -> None:
+        """Nothing is due by time: the session bounds each question."""
+
+    def begin(self, modem: str, code: str) -> Future[UssdEnded]:
+        """Ask; the future has the answer, in the writer's thread. Raises RequestError `ussd-busy`."""
+        future: Future[UssdEnded] = Future()
+        with self._lock:
+            if len(self._open) >= MOST or any(name == modem for name, _ in self._open.values()):
+                raise _busy()
+            number = next(self._numbers)
+            self._open[number] = (modem, future)
+        self._tools.radio.ussd(modem, number, code)
+        return future
+
+    def ask(self, modem: str, code: str) -> UssdEnded:
+        """Ask, and wait for the answer. Raises RequestError `ussd-busy` or `ussd-unanswered`."""
+        if not self._seats.acquire(blocking=False):
+            raise _busy()
+        try:
+            ended = self._answer(self.begin(modem, code))
+        finally:
+            self._seats.release()
+        if ended.end in (UssdEnd.SILENT, UssdEnd.REFUSED):
+            raise RequestError("ussd-unanswered", f"The network gave no answer: {ended.text or ended.end}.")
+        return ended
+
+    def _answer(self, future: Future[UssdEnded]) -> UssdEnded:
+        try:
+            return future.result(PATIENCE_S)
+        except TooLateError:
+            if future.cancel():
+                self._forget(future)
+                raise RequestError("ussd-unanswered", "The modem said nothing in time.") from None
+            return future.result()  # it came at this very moment
+
+    def _forget(self, given_up: Future[UssdEnded]) -> None:
+        with self._lock:
+            for number, (_modem, future) in list(self._open.items()):
+                if future is given_up:
+                    del self._open[number]
+
+
+def _busy() -> RequestError:
+    return RequestError("ussd-busy", "The network is being asked something already.", retry_after_s=10)
