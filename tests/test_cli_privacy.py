@@ -19,6 +19,7 @@ NOTHING = {
     "locks": 0,
     "counters": 0,
     "rules": 0,
+    "stops": 0,
     "again_after": None,
 }
 ERASED = {
@@ -27,6 +28,7 @@ ERASED = {
     "unmatched_reports": 0,
     "counters": 0,
     "audit_entries": 3,
+    "inbound": 0,
     "mentions": 4,
     "still_held": NOTHING,
     "files_clean": True,
@@ -76,7 +78,7 @@ def test_what_waits_is_told_and_stays(running: Path) -> None:
     ended = call("privacy", "erase", NUMBER, "--yes", "--config", running)
     assert ended.returncode == 0
     first, second, third = ended.stdout.splitlines()
-    assert first.startswith("Erased: 0 messages, 0 verifications, 0 reports, 0 mentions")
+    assert first.startswith("Erased: 0 messages, 0 verifications, 0 messages from it, 0 reports, 0 mentions")
     assert second.startswith("Not yet: 1 message that waits. Ask again after ")
     # The message counts for the number's limits, which an erasure must not reset.
     assert third.startswith("Kept")
@@ -91,8 +93,8 @@ def test_a_number_that_is_none_is_one_sentence(running: Path) -> None:
 
 def test_an_erasure_that_left_nothing_is_one_line() -> None:
     assert describe(ERASED) == [
-        "Erased: 1 message, 2 verifications, 0 reports, 4 mentions in webhooks and kept answers; "
-        "taken out of 3 lines of the audit."
+        "Erased: 1 message, 2 verifications, 0 messages from it, 0 reports, 4 mentions in webhooks and kept "
+        "answers; taken out of 3 lines of the audit."
     ]
 
 
@@ -105,3 +107,9 @@ def test_what_was_left_is_told_each_with_its_reason() -> None:
     )
     assert kept.startswith("Kept under a keyed hash, without the number: 1 lock, 2 counters, 0 rules.")
     assert traces.startswith("A reader was at work")
+
+
+def test_an_erasure_tells_that_a_stop_is_kept() -> None:
+    told = describe({**ERASED, "inbound": 3, "still_held": {**NOTHING, "stops": 1}})
+    assert "3 messages from it" in told[0]
+    assert told[1] == "Kept under a keyed hash: that this number wants no more messages (simcourier stops)."

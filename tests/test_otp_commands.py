@@ -11,7 +11,7 @@ from modem_desk import OK, Desk, ScriptedModem, job
 from test_modem_stored import StoringModem
 
 from simcourier.errors import RequestError
-from simcourier.modem.facts import Job, ModemState, PartSubmitted, SubmitEnd, SubmitEnded
+from simcourier.modem.facts import Job, MessageArrived, ModemState, PartSubmitted, SubmitEnd, SubmitEnded
 from simcourier.sms.address import parse_recipient
 from simcourier.sms.submit import encode_submit
 from simcourier.sms.tpdu import decode_submit
@@ -179,13 +179,20 @@ def inbound(desk: Desk, text: str) -> None:
     desk.say('\r\n+CMTI: "SM",1\r\n')
 
 
+LOOKING = re.compile(r'AT\+CPMS="[A-Z]{2}"(,"[A-Z]{2}"){0,2}|AT\+CMGR=1|AT\+CMGL=4|AT\+CNMA(=1)?')
+"""All that a session may say because of a message: it looks where the message lies, and says that it has it."""
+
+
 @pytest.mark.parametrize("text", COMMANDS)
-def test_a29_a_command_that_comes_as_a_message_has_the_session_write_and_tell_nothing(text: str) -> None:
+def test_a29_a_command_that_comes_as_a_message_is_told_as_a_text_and_carried_out_by_nobody(text: str) -> None:
     desk = Desk().up()
-    before, written, facts = desk.session.snapshot(), desk.written, len(desk.facts)
+    before, heard, facts = desk.session.snapshot(), len(desk.modem.heard), len(desk.facts)
     inbound(desk, text)
     desk.run(5.0)
-    assert (desk.written, len(desk.facts), desk.session.snapshot()) == (written, facts, before)
+    assert [fact.message.text for fact in desk.facts[facts:] if isinstance(fact, MessageArrived)] == [text]
+    assert len(desk.facts) == facts + 1
+    assert desk.session.snapshot() == before
+    assert [command for command in desk.modem.heard[heard:] if not LOOKING.fullmatch(command)] == []
 
 
 @pytest.mark.parametrize("text", COMMANDS)
@@ -201,13 +208,19 @@ def test_a29_a_command_in_the_middle_of_a_submit_does_not_answer_for_the_network
 
 
 @pytest.mark.parametrize("text", COMMANDS)
-def test_a29_a_command_that_is_stored_on_the_sim_stays_where_it_is(text: str) -> None:
+def test_a29_a_command_that_is_stored_on_the_sim_deletes_itself_at_most(text: str) -> None:
     modem = StoringModem()
     modem.cells["SM"] = {1: delivered(text), 2: delivered("hello")}
-    desk = Desk(modem).up()
-    desk.say('\r\n+CMTI: "SM",1\r\n').run(60.0)
-    assert modem.cells["SM"] == {1: delivered(text), 2: delivered("hello")}
-    assert not [command for command in modem.heard if command.startswith(("AT+CMGD", "AT+CFUN", "ATZ"))]
+    desk = Desk(modem)
+    desk.keeps = False
+    desk.up().say('\r\n+CMTI: "SM",1\r\n').run(60.0)
+    assert modem.cells["SM"] == {1: delivered(text), 2: delivered("hello")}, "until they are on record"
+    first = next(fact for fact in desk.told(MessageArrived) if fact.message.text == text)
+    desk.session.stored(first.token, desk.now)
+    desk.run(60.0)
+    assert modem.cells["SM"] == {2: delivered("hello")}
+    changing = [command for command in modem.heard if command.startswith(("AT+CMGD", "AT+CFUN", "ATZ"))]
+    assert changing == ["AT+CMGD=1"]
     assert desk.state is ModemState.READY
 
 

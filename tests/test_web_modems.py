@@ -52,8 +52,11 @@ def test_an_unknown_modem_is_not_found(web: WebBox) -> None:
         ("POST", "/pause"),
         ("POST", "/resume"),
         ("POST", "/restart"),
+        ("GET", "/recording"),
+        ("POST", "/recording"),
     ):
-        answer = web.call(method, f"/v1/modems/none{path}", key)
+        body = {"json": {}} if (method, path) == ("POST", "/recording") else {}
+        answer = web.call(method, f"/v1/modems/none{path}", key, **body)
         assert (answer.status_code, answer.json["code"]) == (404, "not-found")
     assert web.get("/modems/none").status_code == 404
 
@@ -87,6 +90,23 @@ def test_a_trace_is_read_on_from_the_last_line_seen(web: WebBox) -> None:
         {"seq": 2, "at_s": 10.6, "direction": ">", "text": "OK"}
     ]
     assert web.get(f"{path}?after=-1", key).json["errors"][0]["parameter"] == "after"
+
+
+def test_a_recording_is_told_as_a_dialogue(web: WebBox) -> None:
+    web.modem()
+    key = web.key("admin")
+    path = "/v1/modems/modem-1/recording"
+    assert web.get(path, key).status_code == 404
+    refused = web.post(path, key, json={"seconds": 4})
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (400, "/seconds")
+    begun = web.post(path, key, json={"seconds": 20})
+    assert (begun.status_code, begun.json["seconds_left"]) == (202, 20.0)
+    recording = web.radio.recordings["modem-1"]
+    recording.sent(b"AT\r", recording.began_at + 1)
+    recording.heard(b"\r\nOK\r\n", recording.began_at + 1)
+    told = web.get(path, key).json
+    assert told["entries"] == 2
+    assert told["dialogue"].splitlines()[2:] == ["open", "wait 1.00", "< AT", ">> \\r\\nOK\\r\\n"]
 
 
 def test_the_status_tells_how_the_box_is(web: WebBox) -> None:

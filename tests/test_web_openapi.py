@@ -15,6 +15,7 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from inbound_texts import write
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from web_fixtures import PHONE, WebBox, web_box
@@ -169,7 +170,12 @@ def test_what_is_answered_fits_its_documented_schema(web: WebBox, document: Json
     key = web.key("admin")
     message = web.send(key, reference="order 7").json
     web.submitted()
+    write(web, "STOP")
+    (received,) = web.get("/v1/inbound", key).json["items"]
     asked = [
+        ("/v1/inbound", "/v1/inbound"),
+        ("/v1/inbound/{inbound_id}", f"/v1/inbound/{received['id']}"),
+        ("/v1/stops", "/v1/stops"),
         ("/v1/messages/{message_id}", f"/v1/messages/{message['id']}"),
         ("/v1/messages", "/v1/messages"),
         ("/v1/modems", "/v1/modems"),

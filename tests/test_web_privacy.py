@@ -127,7 +127,7 @@ def test_an_erasure_is_on_record_without_the_number(box: WebBox, admin: str) -> 
     box.post("/v1/privacy/erase", admin, json={"to": PHONE})
     items = box.get("/v1/audit?limit=2", admin).json["items"]
     assert [item["action"] for item in items] == ["privacy.erased", "privacy.erase"]
-    assert items[0]["detail"] == "1 messages, 0 verifications"
+    assert items[0]["detail"] == "1 messages, 0 verifications, 0 that came in"
     assert not any(item["about_a_number"] for item in items)
 
 

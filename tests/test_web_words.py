@@ -10,6 +10,7 @@ from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.outbox.message import MessageClass, Status
 from simcourier.service import BoxStatus, Glimpse, ModemView
 from simcourier_web.pages import words
+from simcourier_web.pages.spans import span, visible
 from simcourier_web.pages.words import Tone
 
 NOW_MS = 1_800_000_000_000
@@ -25,6 +26,7 @@ BOX = BoxStatus(
     oldest_queued_ms=None,
     in_flight=0,
     free_mb=1000,
+    unmatched_reports=0,
 )
 
 
@@ -58,7 +60,7 @@ def banner(*views: ModemView, box: BoxStatus = BOX, min_free_mb: int = 50) -> wo
     ],
 )
 def test_a_span_is_rounded_down_to_its_largest_unit(seconds: float, said: str) -> None:
-    assert words.span(seconds) == said
+    assert span(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -131,8 +133,8 @@ def test_every_status_has_words_and_only_delivered_looks_done(status: Status) ->
 
 def test_what_would_be_invisible_is_shown_as_its_code_point() -> None:
     hostile = "A\u202eB\u0000C\u200bD\u00adE\nF"
-    assert words.visible(hostile) == "A<U+202E>B<U+0000>C<U+200B>D<U+00AD>E<U+000A>F"
-    assert words.visible("Österreich 電話 ok") == "Österreich 電話 ok"
+    assert visible(hostile) == "A<U+202E>B<U+0000>C<U+200B>D<U+00AD>E<U+000A>F"
+    assert visible("Österreich 電話 ok") == "Österreich 電話 ok"
 
 
 def test_all_well_is_one_sentence() -> None:

@@ -266,6 +266,37 @@ def test_a_trace_shows_the_dialogue_without_the_code_and_follows_it(running: Sit
         assert "Traceback" not in follower.everything
 
 
+def test_what_is_recorded_of_a_modem_can_be_played_and_tells_of_nobody(running: Site, tmp_path: Path) -> None:
+    path = tmp_path / "modem-001.txt"
+    saved = running.call("trace", "modem-001", "--save", path, "--seconds", "5")
+    assert saved.returncode == 0, saved.stderr
+    assert f"simcourier replay {path}" in saved.stdout
+    text = path.read_text()
+    assert text.startswith("# Source: recorded by simcourier")
+    assert "Virtual Modem" in text
+    for modem in running.said("modems")["items"]:
+        assert modem["sim"] not in text
+        assert modem["imei"] not in text
+    played = call("replay", path)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "It goes as written" in played.stdout
+    path.write_text(text.replace("AT+CMGF=0", "AT+CMGF=7"))
+    parted = call("replay", path)
+    assert parted.returncode == 1
+    assert f"{path}:" in parted.stdout
+    assert "the session sends AT+CMGF=0" in parted.stdout
+    # It serves again, as before.
+    assert running.call("send", NUMBER, "after it", "--modem", "modem-001", "--wait").returncode == 0
+
+
+def test_a_recording_that_can_t_be_written_says_so(running: Site) -> None:
+    refused = running.call("trace", "modem-001", "--save", "/proc/none", "--seconds", "5")
+    assert refused.returncode == 1
+    assert "/proc/none: can't be written" in refused.stderr
+    assert running.call("trace", "modem-009", "--save", "x.txt").returncode == 1
+    assert running.call("trace", "modem-001", "--save", "x.txt", "--follow").returncode == 2
+
+
 def test_check_asks_the_daemon_that_has_the_ports(running: Site) -> None:
     ended = running.call("check")
     assert ended.returncode == 0, ended.stderr

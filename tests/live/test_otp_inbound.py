@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .appliance import eventually
 from .crowd import Scene, scene
 
 pytestmark = pytest.mark.live
@@ -23,6 +25,7 @@ COMMANDS = (
         "+CMGS: 7",
         "OK",
     ),
+    *("Stop!", "START", "stop", "STOP STOP", "please stop", "UNSTOP +447700900123", "stops lift", "ACK ALL"),
     *("PAUSE modem-000", "DELETE FROM messages", '^SMMEMFULL:"SM"', "+CPIN: SIM PUK", "x" * 400),
 )
 
@@ -41,6 +44,12 @@ def standing(playing: Scene) -> dict[str, Any]:
     return {"modem": kept, "audit": len(audit), "keys": playing.box.call("GET", "/v1/keys")[1]}
 
 
+def _kinds(playing: Scene, count: int) -> Counter[str] | None:
+    """How many messages of each kind came in, once all are there."""
+    items = playing.box.call("GET", "/v1/inbound?limit=200")[1]["items"]
+    return Counter(item["kind"] for item in items) if len(items) >= count else None
+
+
 def test_a29_commands_by_sms_change_nothing_while_a_code_is_on_its_way(playing: Scene) -> None:
     (caller,) = playing.callers(1, playing.key("application"))
     first = caller.start(PHONE, purpose="before")
@@ -55,7 +64,13 @@ def test_a29_commands_by_sms_change_nothing_while_a_code_is_on_its_way(playing: 
     assert [message["status"] for message in told["messages"]][-1] in {"sent", "delivered"}
     after = standing(playing)
     assert after["modem"] == before["modem"]
-    assert after["audit"] == before["audit"] + 1, "the start, and nothing else"
+    # What was written is kept as text, and a lone STOP or START is told from the rest.
+    kinds = eventually(lambda: _kinds(playing, len(COMMANDS)))
+    assert (kinds["stop"], kinds["start"]) == (3, 1)
+    assert sum(kinds.values()) == len(COMMANDS)
+    assert [item["set_by"] for item in playing.box.call("GET", "/v1/stops")[1]["items"]] == ["sms"]
+    after = standing(playing)
+    assert after["audit"] == before["audit"] + 1 + 3, "the start of the code; STOP, START, stop; nothing else"
     assert [key["id"] for key in after["keys"]["items"]] == [key["id"] for key in before["keys"]["items"]]
     (listed,) = playing.network.control(do="modems")["modems"]
     assert (listed["submits"], listed["plugged"]) == (2, True)

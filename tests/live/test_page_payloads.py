@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from inbound_texts import name, write
 from page_driver import browser, complaints, needs_chromium, served, text, until
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver import Chrome
@@ -109,6 +110,38 @@ def test_a17_payloads_that_come_with_a_refresh_are_words_too(web: WebBox, tmp_pa
             call_itself(web, "modem-0", payload)
             until(driver, lambda payload=payload: payload in text(driver, ".modems"))
             assert_nothing_was_carried_out(driver, url)
+
+
+def test_a17_payloads_as_text_and_as_a_senders_name_are_words_or_not_there(
+    web: WebBox, tmp_path: Path
+) -> None:
+    """Names have 11 characters; a text is on no page at all, whoever looks and whatever it is."""
+    web.modem("modem-0")
+    for payload in PAYLOADS:
+        write(web, payload, "+447700900666", modem="modem-0")
+        write(web, "hello", name(payload), modem="modem-0")
+    with served(web) as url, browser(tmp_path / "profile") as driver:
+        driver.get(url)
+        shown = until(driver, lambda: text(driver, ".received"))
+        assert "+44•••••0666" in shown
+        assert_nothing_was_carried_out(driver, url)
+        assert not [payload for payload in PAYLOADS if payload in driver.page_source]
+        for payload in PAYLOADS[:6]:
+            write(web, payload, name(payload), modem="modem-0")
+        driver.refresh()
+        until(driver, lambda: text(driver, ".received"))
+        assert_nothing_was_carried_out(driver, url)
+
+
+def test_a17_an_answer_of_the_api_is_no_page_whatever_was_written(web: WebBox, tmp_path: Path) -> None:
+    """A browser that is led to the JSON itself must not take it for markup."""
+    web.modem("modem-0")
+    for payload in PAYLOADS:
+        write(web, payload, name(payload), modem="modem-0")
+    answer = web.get("/v1/inbound", web.key("inbound:read"))
+    assert answer.content_type == "application/json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert {item["text"] for item in answer.json["items"]} == set(PAYLOADS), "programs get what was written"
 
 
 def test_a18_what_cannot_be_seen_is_shown_as_what_it_is(web: WebBox, tmp_path: Path) -> None:

@@ -10,14 +10,20 @@ from simcourier_web import answers, operations, problems
 from simcourier_web.api.audit import AuditApi
 from simcourier_web.api.box import BoxApi
 from simcourier_web.api.document import DocumentApi
+from simcourier_web.api.explain import ExplainApi
+from simcourier_web.api.inbound import InboundApi
 from simcourier_web.api.keys import KeysApi
 from simcourier_web.api.limits import LimitsApi
+from simcourier_web.api.loops import LoopsApi
 from simcourier_web.api.messages import MessagesApi
 from simcourier_web.api.modems import ModemsApi
 from simcourier_web.api.numbers import NumbersApi
 from simcourier_web.api.privacy import PrivacyApi
 from simcourier_web.api.secrets import SecretsApi
+from simcourier_web.api.sims import SimsApi
+from simcourier_web.api.stops import StopsApi
 from simcourier_web.api.templates import TemplatesApi
+from simcourier_web.api.ussd import UssdApi
 from simcourier_web.api.verifications import VerificationsApi
 from simcourier_web.api.webhooks import WebhooksApi
 from simcourier_web.auth import Gate, refuse_key_in_address
@@ -44,8 +50,14 @@ def create_application(service: Service) -> Flask:
     apis = (
         KeysApi(service),
         MessagesApi(service),
+        ExplainApi(service),
         VerificationsApi(service),
         ModemsApi(service),
+        UssdApi(service),
+        SimsApi(service),
+        InboundApi(service),
+        StopsApi(service),
+        LoopsApi(service),
         AuditApi(service),
         LimitsApi(service),
         NumbersApi(service),

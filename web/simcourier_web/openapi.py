@@ -20,7 +20,9 @@ _WAITING = frozenset({409, 423, 429, 503})
 _TEXT = {"type": "string"}
 _PATH_WORDS = {
     "message_id": "The id that a message was given",
+    "inbound_id": "The id that a message got when it came in",
     "name": "Its name",
+    "sim": "The number of a SIM card: its ICCID, or its IMSI where the modem tells no ICCID",
     "code": "The code of a problem",
 }
 _PATH_SCHEMAS = {"code": {"type": "string", "enum": sorted(KINDS)}}
@@ -62,6 +64,10 @@ _TAGS = {
     "webhook-endpoints": "Be told what happened (Standard Webhooks)",
     "templates": "The texts of codes, in each language",
     "modems": "What every modem does, and an admin's hand on it",
+    "sims": "The SIM cards, and an admin's yes or no to each",
+    "inbound": "What people wrote to the SIM cards",
+    "stops": "Who wants no more messages",
+    "loop-tests": "One SIM texts another, to find the one that delivers nothing",
     "limits": "How often something may be sent, and where nothing is",
     "keys": "API keys",
     "audit": "Who did what",

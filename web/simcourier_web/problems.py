@@ -64,6 +64,11 @@ KINDS = {
         "The box does not send to this destination",
         "Use another way to reach this person, or have an admin allow the country or prefix.",
     ),
+    "recipient-stopped": Kind(
+        403,
+        "The recipient wants no more messages",
+        "Send this person no more of this class, and take them off your list; they can write START to the box.",
+    ),
     "not-found": Kind(
         404,
         "There is no such thing",
@@ -80,6 +85,11 @@ KINDS = {
     ),
     "not-cancelable": Kind(
         409, "The message can't be canceled any more", "It is on its way or at its end; look at its history."
+    ),
+    "ussd-busy": Kind(
+        409,
+        "The network is being asked something already",
+        "Wait as long as Retry-After says, and ask again.",
     ),
     "name-taken": Kind(409, "The name is taken", "Choose another name."),
     "verification-pending": Kind(
@@ -102,6 +112,11 @@ KINDS = {
         422,
         "The request is outside what this box allows",
         "Mend what `detail` names; nothing is changed silently.",
+    ),
+    "balance-unreadable": Kind(
+        422,
+        "The network's answer tells no balance",
+        "Look at the answer with `simcourier ussd`, and mend the operator's balance_pattern.",
     ),
     "idempotency-mismatch": Kind(
         422,
@@ -145,6 +160,11 @@ KINDS = {
         503,
         "The message would expire before it could leave",
         "Use another way now, or try again when Retry-After is over.",
+    ),
+    "ussd-unanswered": Kind(
+        503,
+        "The network gave no answer",
+        "See that the modem is ready and the code is one of this operator's, then ask again.",
     ),
     "storage-unavailable": Kind(
         503, "The box can't write", "Wait as long as Retry-After says; an admin looks after the disk."

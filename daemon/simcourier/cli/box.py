@@ -50,10 +50,16 @@ class Box:
         wanted = urlencode({name: value for name, value in query.items() if value is not None})
         return self._ask("GET", _join(path) + (f"?{wanted}" if wanted else ""))
 
-    def post(self, *path: str, body: Json | None = None, idempotency_key: str | None = None) -> Json:
-        """POST `/v1/<path>`."""
+    def post(
+        self,
+        *path: str,
+        body: Json | None = None,
+        idempotency_key: str | None = None,
+        patience_s: float = TIMEOUT_S,
+    ) -> Json:
+        """POST `/v1/<path>`; `patience_s` is how long the answer may take."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return self._ask("POST", _join(path), body or {}, headers)
+        return self._ask("POST", _join(path), body or {}, headers, patience_s)
 
     def put(self, *path: str, body: Json) -> Json:
         """PUT `/v1/<path>`."""
@@ -63,16 +69,23 @@ class Box:
         """DELETE `/v1/<path>`; empty where the box has nothing to say about it."""
         return self._ask("DELETE", _join(path))
 
-    def _ask(self, method: str, path: str, body: Json | None = None, headers: Json | None = None) -> Json:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        headers: Json | None = None,
+        patience_s: float = TIMEOUT_S,
+    ) -> Json:
         try:
-            status, raw = self._exchange(method, path, body, headers or {})
+            status, raw = self._exchange(method, path, body, headers or {}, patience_s)
         except ConnectionRefusedError:
             raise Unreachable(
                 f"nothing answers at {self.url}; is simcourier running? Start it with "
                 "`systemctl start simcourier` or `simcourier run`"
             ) from None
         except TimeoutError:
-            raise Unreachable(f"{self.url} did not answer within {TIMEOUT_S:.0f} s") from None
+            raise Unreachable(f"{self.url} did not answer within {patience_s:.0f} s") from None
         except http.client.HTTPException:
             raise Unreachable(f"what answers at {self.url} does not speak HTTP") from None
         except OSError as error:
@@ -84,9 +97,11 @@ class Box:
             raise _refusal(answer, status)
         return answer
 
-    def _exchange(self, method: str, path: str, body: Json | None, headers: Json) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, body: Json | None, headers: Json, patience_s: float
+    ) -> tuple[int, bytes]:
         # http.client and not urllib.request: no proxy of the environment may see a key or a code.
-        connection = _connection(self.url)
+        connection = _connection(self.url, patience_s)
         try:
             content = None if body is None else json.dumps(body).encode()
             connection.request(method, path, content, {**self._headers(content), **headers})
@@ -104,14 +119,14 @@ def _join(path: tuple[str, ...]) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in path)
 
 
-def _connection(url: str) -> http.client.HTTPConnection:
+def _connection(url: str, patience_s: float) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
         return http.client.HTTPSConnection(
-            host, parts.port, timeout=TIMEOUT_S, context=ssl.create_default_context()
+            host, parts.port, timeout=patience_s, context=ssl.create_default_context()
         )
-    return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+    return http.client.HTTPConnection(host, parts.port, timeout=patience_s)
 
 
 def _decode(raw: bytes) -> Json | None:

@@ -18,12 +18,20 @@ COMMANDS = {
     "check": "Check the configuration and each modem, with a verdict in words.",
     "status": "Show how the running box is.",
     "modems": "Show the modems; pause, resume or restart one.",
+    "sims": "Show the SIM cards; approve, refuse or forget one.",
+    "balance": "Ask what prepaid SIMs have left.",
+    "ussd": "Ask the network something by a code such as *100#.",
     "send": "Send a text and, if wanted, wait for its delivery report.",
     "messages": "Show the last messages, or one with its history.",
+    "explain": "Tell why a message went through the SIM that it did, or why it waits.",
     "verify": "Have a code made and sent, ask for it, and check it.",
     "activity": "Show what happened for a number.",
     "unlock": "Lift the lock that wrong codes brought about for a number.",
-    "trace": "Show what was said on a modem's port, with secrets masked.",
+    "trace": "Show what was said on a modem's port, with secrets masked; record it.",
+    "replay": "Play what was recorded of a modem against this version.",
+    "inbound": "Show what people wrote to the SIM cards.",
+    "stops": "Show who wants no more messages; add or lift one.",
+    "loop-test": "Have one SIM text another, to find the one that delivers nothing.",
     "templates": "Show, check and define the texts in which codes are sent.",
     "webhooks": "Register, test and remove the endpoints that are told what happened.",
     "limits": "Show, change and lift what may be sent to whom.",
@@ -33,7 +41,7 @@ COMMANDS = {
     "secrets": "Show and replace the keys that seal what is on disk.",
     "virtual": "Run virtual modems, to try things without hardware.",
 }
-"""Each command and its line in the list; module and command have the command's name."""
+"""Each command and its line in the list; module and command have the command's name, with _ for -."""
 
 
 class LazyGroup(click.Group):
@@ -47,7 +55,8 @@ class LazyGroup(click.Group):
         """Import the command, or None where there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"simcourier.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"simcourier.cli.{name}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 - a command module holds its command
         return command
 

@@ -78,6 +78,7 @@ def describe(answer: Json) -> list[str]:
     """The lines that tell a person what was erased, and what was not."""
     lines = [
         f"Erased: {count(answer['messages'], 'message')}, {count(answer['verifications'], 'verification')}, "
+        f"{count(answer['inbound'], 'message')} from it, "
         f"{count(answer['unmatched_reports'], 'report')}, {count(answer['mentions'], 'mention')} in webhooks and kept "
         f"answers; taken out of {count(answer['audit_entries'], 'line')} of the "
         "audit."
@@ -88,6 +89,8 @@ def describe(answer: Json) -> list[str]:
     ]
     if still_open:
         lines.append(f"Not yet: {', '.join(still_open)}. Ask again after {when(held['again_after'])}.")
+    if held["stops"]:
+        lines.append("Kept under a keyed hash: that this number wants no more messages (simcourier stops).")
     kept = held["locks"] + held["counters"] + held["rules"]
     if kept:
         lines.append(

@@ -38,7 +38,7 @@ def show(box: Box, as_json: bool) -> None:
 
 
 def _show(items: list[Json]) -> None:
-    made = table("Id", "Made", "Messages", "Codes", "Webhook secrets", "", right=("Id",))
+    made = table("Id", "Made", "Messages", "Codes", "Webhook secrets", "Inbound", "", right=("Id",))
     for item in items:
         use = item["in_use"]
         add_row(
@@ -48,6 +48,7 @@ def _show(items: list[Json]) -> None:
             use["messages"],
             use["codes"],
             use["webhook_secrets"],
+            use["inbound"],
             "seals" if item["newest"] else "opens what is left",
         )
     console().print(made)

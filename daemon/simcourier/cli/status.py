@@ -37,6 +37,10 @@ def describe(answer: Json) -> list[str]:
         f"in flight:  {count(answer['in_flight'], 'message')}",
         f"free disk:  {answer['free_mb']} MB",
     ]
+    if answer.get("unmatched_reports"):
+        lines.append(
+            f"unmatched:  {count(answer['unmatched_reports'], 'delivery report')} of no message here"
+        )
     if waiting:
         by_class = ", ".join(f"{depth} {name}" for name, depth in answer["queue"].items() if depth)
         lines.insert(3, f"            {by_class}")

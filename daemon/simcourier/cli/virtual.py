@@ -34,28 +34,32 @@ if TYPE_CHECKING:
     help="How they and their network behave, and when; without it, well and at once.",
 )
 @click.option(
+    "--profile",
+    metavar="MAKE",
+    help="Which make they are and misbehave like, where the scenario names none: standard, huawei, zte, quectel, "
+    "simcom-2g, simcom-lte, telit, sierra, u-blox, cinterion, wavecom, nokia, qualcomm, brovi, ...",
+)
+@click.option(
     "--attached", is_flag=True, hidden=True, help="Texts as JSON on stdout; end with the input's end."
 )
-def virtual(modems: int, directory: Path, scenario: Path | None, attached: bool) -> None:
+def virtual(modems: int, directory: Path, scenario: Path | None, profile: str | None, attached: bool) -> None:
     """Run virtual modems in the foreground until Ctrl-C.
 
     DIR/network.jsonl has one line for each message that reached the network.
     """
     if attached:
-        _run_attached(modems, directory, scenario)
+        _run_attached(modems, directory, scenario, profile)
         return
     from simcourier.virtual.host import run_virtual
 
-    run_virtual(modems, directory, scenario)
+    run_virtual(modems, directory, scenario, profile)
 
 
-def _run_attached(modems: int, directory: Path, scenario: Path | None) -> None:
+def _run_attached(modems: int, directory: Path, scenario: Path | None, profile: str | None) -> None:
     """Serve the process that started us: one JSON line when the ports exist, then one for each text that arrives."""
-    from simcourier.virtual import scenario as scenarios
-    from simcourier.virtual.host import VirtualHost
+    from simcourier.virtual.host import VirtualHost, choose
 
-    chosen = scenarios.load(scenario) if scenario else None
-    host = VirtualHost(modems, directory, chosen, _tell_text)
+    host = VirtualHost(modems, directory, choose(scenario, profile), _tell_text)
     host.open()
     signal.signal(signal.SIGTERM, lambda *_: host.stop())
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -60,6 +60,16 @@ def signal_bars(dbm: int | None) -> str:
     return "▂▄▆█"[:bars].ljust(4, "·") + f" {dbm} dBm"
 
 
+def share(used: int, bound: int) -> str:
+    """`12`, or where there is a bound `12/100`."""
+    return f"{used}/{bound}" if bound else str(used)
+
+
+def balance(known: dict[str, Any] | None) -> str:
+    """What a SIM has left: `3.20 EUR`."""
+    return "-" if known is None else f"{known['amount']:.2f} {known['unit']}".rstrip()
+
+
 def printable(text: object) -> str:
     """The text with what could steer a terminal made visible: a modem's words are not ours."""
     return "".join(

@@ -18,7 +18,10 @@ _READY_RETRY_S = 10
 
 
 class Box(Struct, frozen=True):
-    """How the box is; `queue` counts the waiting messages of each class."""
+    """How the box is; `queue` counts the waiting messages of each class.
+
+    `unmatched_reports`: delivery reports on record that fit no message of this box.
+    """
 
     version: str
     started_at: Time
@@ -31,6 +34,7 @@ class Box(Struct, frozen=True):
     oldest_queued_at: Time | None
     in_flight: int
     free_mb: int
+    unmatched_reports: int
 
 
 class Healthy(Struct, frozen=True):
@@ -105,6 +109,7 @@ class BoxApi:
             oldest_queued_at=rfc3339_or_none(box.oldest_queued_ms),
             in_flight=box.in_flight,
             free_mb=box.free_mb,
+            unmatched_reports=box.unmatched_reports,
         )
 
     def healthz(self, _call: Call[None, None]) -> Healthy:

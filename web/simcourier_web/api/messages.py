@@ -239,6 +239,7 @@ class MessagesApi:
                     "policy-violation",
                     "template-required",
                     "destination-not-allowed",
+                    "recipient-stopped",
                     "rate-limited",
                     "budget-exhausted",
                     "resend-too-soon",

@@ -7,6 +7,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from simcourier.service import Client, ModemState, ModemView, Service
+from simcourier.service.modems import Mishap
+from simcourier_web.answers import Time, rfc3339
+from simcourier_web.api import loads
+from simcourier_web.api.loads import Balance, Pace, Used
 from simcourier_web.forms import Form
 from simcourier_web.operations import Call, Operation
 
@@ -17,8 +21,22 @@ class TraceQuery(Struct, forbid_unknown_fields=True, frozen=True):
     after: Annotated[int, Meta(ge=0, le=2**62)] = 0
 
 
+class LastFault(Struct, frozen=True):
+    """What went wrong last; `recovered_in_seconds` is null until the modem is well again."""
+
+    fault: str
+    detail: str
+    at: Time
+    recovered_in_seconds: float | None
+
+
 class Modem(Struct, frozen=True):
-    """A modem as it is now; who is no admin sees only the end of the serial numbers `imei` and `sim`."""
+    """A modem as it is now; who is no admin sees only the end of `imei`, `sim` and the SIM's own `number`.
+
+    `operator` is the network that it is in, `home_operator` the configured name of its SIM's, `network` that one's
+    code. `held` says why its SIM sends nothing though the modem could, and `held_until` until when, where that is
+    known. `faults` counts since the box started.
+    """
 
     id: str
     port: str
@@ -37,6 +55,19 @@ class Modem(Struct, frozen=True):
     revision: str
     imei: str
     sim: str
+    sim_state: str
+    network: str
+    home_operator: str
+    number: str
+    device: str
+    quirks: str
+    held: str
+    held_until: Time | None
+    used: Used
+    pace: Pace
+    balance: Balance | None
+    faults: dict[str, int]
+    last_fault: LastFault | None
 
 
 class Modems(Struct, frozen=True):
@@ -60,6 +91,21 @@ class Trace(Struct, frozen=True):
     items: list[Line]
 
 
+class RecordRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of `POST /v1/modems/{id}/recording`."""
+
+    seconds: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Recording(Struct, frozen=True):
+    """What was recorded so far; `seconds_left` is 0 when it has ended."""
+
+    seconds_left: float
+    entries: int
+    dialogue: str
+
+
+RECORD = Form(RecordRequest, {"seconds": "5 to 600"})
 TRACE = Form(TraceQuery, {"after": "the number of the last line that was seen"})
 
 
@@ -94,6 +140,25 @@ class ModemsApi:
                 scope="admin",
                 query=TRACE,
                 answers={200: Trace},
+            ),
+            Operation(
+                "recordModem",
+                "POST",
+                f"{one}/recording",
+                self.record,
+                "Bring a modem up anew and record what is said, without anything personal in it",
+                scope="admin",
+                body=RECORD,
+                answers={202: Recording},
+            ),
+            Operation(
+                "readRecording",
+                "GET",
+                f"{one}/recording",
+                self.recording,
+                "What was recorded last, as a dialogue that `simcourier replay` plays",
+                scope="admin",
+                answers={200: Recording},
             ),
             Operation(
                 "pauseModem",
@@ -152,6 +217,16 @@ class ModemsApi:
         lines = self._service.modems.trace(name, call.query.after)
         return Trace([Line(line.seq, line.at, line.direction, line.text) for line in lines])
 
+    def record(self, call: Call[RecordRequest, None], name: str) -> Recording:
+        """`POST /v1/modems/{id}/recording`: 202, it goes on meanwhile."""
+        self._service.modems.record(name, call.body.seconds)
+        return Recording(float(call.body.seconds), 0, "")
+
+    def recording(self, call: Call[None, None], name: str) -> Recording:
+        """`GET /v1/modems/{id}/recording`."""
+        found = self._service.modems.recorded(name)
+        return Recording(round(found.left_s, 1), found.entries, found.dialogue)
+
 
 def _modem(view: ModemView, client: Client) -> Modem:
     card = view.snapshot
@@ -171,11 +246,25 @@ def _modem(view: ModemView, client: Client) -> Modem:
         manufacturer=card.manufacturer,
         model=card.model,
         revision=card.revision,
-        imei=_identity(card.imei, client),
-        sim=_identity(card.sim, client),
+        imei=loads.identity(card.imei, client),
+        sim=loads.identity(card.sim, client),
+        sim_state=view.sim_state or "",
+        network=card.network,
+        home_operator=view.load.operator,
+        number=loads.own_number(view.number, client),
+        device=card.device,
+        quirks=card.quirks,
+        held=loads.held(view.load),
+        held_until=loads.held_until(view.load),
+        used=loads.used(view.load),
+        pace=loads.pace(view.load),
+        balance=loads.balance(view.load.balance),
+        faults=dict(view.faults),
+        last_fault=_last_fault(view.mishap),
     )
 
 
-def _identity(digits: str, client: Client) -> str:
-    """Serial numbers of card and modem are an admin's matter; others see which one is meant."""
-    return digits if client.may("admin") or not digits else "•••••" + digits[-4:]
+def _last_fault(mishap: Mishap | None) -> LastFault | None:
+    if mishap is None:
+        return None
+    return LastFault(mishap.fault, mishap.detail, rfc3339(mishap.at_ms), mishap.recovered_in_s)

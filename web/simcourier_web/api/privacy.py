@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from simcourier.outbox import mentions
 from simcourier.outbox.message import Status
-from simcourier.outbox.privacy import MOST_TOLD, HeldCount, HeldMessage, HeldVerification
+from simcourier.outbox.privacy import MOST_TOLD, HeldCount, HeldInbound, HeldMessage, HeldVerification
 from simcourier.service import Service
 from simcourier_web.answers import Time, rfc3339, rfc3339_or_none
 from simcourier_web.api.audit import AuditEntry, audit_entry
@@ -66,8 +66,21 @@ class HeldStart(Struct, frozen=True, kw_only=True):
     reduced: bool
 
 
+class HeldInboundText(Struct, frozen=True, kw_only=True):
+    """A message from the number, never its text."""
+
+    id: str
+    kind: str
+    modem: str
+    parts: int
+    missing: int
+    received_at: Time
+    acked_at: Time | None
+    reduced: bool
+
+
 class HeldCounter(Struct, frozen=True):
-    """A count, rule or block under the number's keyed hash."""
+    """A count, rule, block or wish for no more messages under the number's keyed hash."""
 
     kind: str
     what: str
@@ -77,7 +90,7 @@ class HeldCounter(Struct, frozen=True):
 
 
 class HeldMention(Struct, frozen=True):
-    """What names one of the messages or verifications: a webhook delivery, a notice, an answer kept for repetitions."""
+    """What names one of the above: a webhook delivery, a notice, an answer kept for repetitions."""
 
     kind: mentions.Kind
     event: str
@@ -90,6 +103,7 @@ class HeldAboutNumber(Struct, frozen=True):
     messages: list[HeldText]
     verifications: list[HeldStart]
     counters: list[HeldCounter]
+    inbound: list[HeldInboundText]
     audit: list[AuditEntry]
     unmatched_reports: int
     mentions: list[HeldMention]
@@ -97,7 +111,7 @@ class HeldAboutNumber(Struct, frozen=True):
 
 
 class StillHeld(Struct, frozen=True):
-    """What an erasure leaves: open messages and verifications, and bounds, which it must not lift.
+    """What an erasure leaves: open messages and verifications, bounds and a STOP, which it must not lift.
 
     Ask again after `again_after` for the open ones. Locks and counters hold a keyed hash and end by themselves or by
     an unlock; rules and blocks were set by an admin.
@@ -109,6 +123,7 @@ class StillHeld(Struct, frozen=True):
     locks: int
     counters: int
     rules: int
+    stops: int
     again_after: Time | None
 
 
@@ -119,6 +134,7 @@ class ErasedNumber(Struct, frozen=True):
     verifications: int
     unmatched_reports: int
     counters: int
+    inbound: int
     audit_entries: int
     mentions: int
     still_held: StillHeld
@@ -168,6 +184,7 @@ class PrivacyApi:
             messages=[_text(message) for message in held.messages],
             verifications=[_start(verification) for verification in held.verifications],
             counters=[_counter(count) for count in held.counts],
+            inbound=[_written(message) for message in held.inbound],
             audit=[audit_entry(row) for row in held.audit],
             unmatched_reports=held.reports,
             mentions=[HeldMention(each.kind, each.what, rfc3339(each.at_ms)) for each in named],
@@ -183,6 +200,7 @@ class PrivacyApi:
             verifications=erased.verifications,
             unmatched_reports=erased.reports,
             counters=erased.counters,
+            inbound=erased.inbound,
             audit_entries=erased.audit_entries,
             mentions=erased.mentions,
             still_held=StillHeld(
@@ -192,6 +210,7 @@ class PrivacyApi:
                 locks=left.locks,
                 counters=left.counters,
                 rules=left.rules,
+                stops=left.stops,
                 again_after=rfc3339_or_none(left.again_after_ms),
             ),
             files_clean=erased.files_clean,
@@ -234,6 +253,19 @@ def _start(verification: HeldVerification) -> HeldStart:
         created_at=rfc3339(verification.created_at_ms),
         closed_at=rfc3339_or_none(verification.closed_at_ms),
         reduced=verification.reduced,
+    )
+
+
+def _written(message: HeldInbound) -> HeldInboundText:
+    return HeldInboundText(
+        id=message.id,
+        kind=message.kind,
+        modem=message.modem,
+        parts=message.parts,
+        missing=message.missing,
+        received_at=rfc3339(message.received_at_ms),
+        acked_at=rfc3339_or_none(message.acked_at_ms),
+        reduced=message.reduced,
     )
 
 

@@ -11,11 +11,12 @@ from simcourier_web.operations import Call, Operation
 
 
 class KeyUse(Struct, frozen=True):
-    """How much is sealed under a key; a code counts with the values of its text."""
+    """How much is sealed under a key; a code counts with the values of its text, and inbound with waiting parts."""
 
     messages: int
     codes: int
     webhook_secrets: int
+    inbound: int
 
 
 class SealingKey(Struct, frozen=True):

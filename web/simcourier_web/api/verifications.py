@@ -171,6 +171,7 @@ _SENDS = (
     "rate-limited",
     "budget-exhausted",
     "destination-not-allowed",
+    "recipient-stopped",
     "invalid-number",
     "policy-violation",
     "too-long",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from flask import Flask, Response, render_template
 
 from simcourier.service import BoxStatus, ModemView, Service
+from simcourier.service.loads import Load
+from simcourier.sms.address import mask
 from simcourier_web.auth import Gate
-from simcourier_web.pages import words
+from simcourier_web.pages import fleet, words
+from simcourier_web.pages.spans import span, visible
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -46,16 +49,18 @@ class Pages:
         box, views = self._service.box.status(), self._service.modems.all()
         modems = [words.modem_line(view) for view in views]
         messages = [words.message_line(glimpse, box.now_ms) for glimpse in self._service.messages.recent()]
+        received = [words.inbound_line(glimpse, box.now_ms) for glimpse in self._service.inbound.recent()]
         return _html(
             template,
             box=box,
             verdict=words.verdict(box, modems, self._service.config.storage.min_free_mb),
             modems=modems,
             messages=messages,
+            received=received,
             queue=[(label, box.queue.get(name, 0)) for name, label in _CLASSES.items()],
             oldest=_oldest(box),
             room=words.room(box.free_mb),
-            up_for=words.span((box.now_ms - box.started_at_ms) / 1000),
+            up_for=span((box.now_ms - box.started_at_ms) / 1000),
         )
 
     def modem(self, name: str) -> Response:
@@ -86,22 +91,43 @@ def _html(template: str, **context: object) -> Response:
 def _oldest(box: BoxStatus) -> str:
     if box.oldest_queued_ms is None:
         return ""
-    return words.span((box.now_ms - box.oldest_queued_ms) / 1000)
+    return span((box.now_ms - box.oldest_queued_ms) / 1000)
 
 
 def _facts(view: ModemView) -> list[tuple[str, str]]:
     """What is known of a modem, without the numbers that name card and device."""
-    card = view.snapshot
+    card, load = view.snapshot, view.load
     make = " ".join(part for part in (card.manufacturer, card.model) if part)
     found = [
         ("Port", card.port),
+        ("USB device", card.device),
         ("Make", make),
+        ("Known as", card.quirks),
         ("Firmware", card.revision),
         ("Network", card.operator),
         ("Registration", card.registration),
-        ("Delivery reports", card.reports),
+        ("SIM of", " ".join(filter(None, (load.operator, card.network)))),
         ("SIM ends in", card.sim[-4:]),
+        ("SIM's own number", mask(view.number) if view.number else ""),
+        ("Held back", "" if load.held is None else fleet.held(load.held)[0]),
+        ("Sent", _sent(load)),
+        ("Balance", fleet.left(load.balance)),
+        ("Delivery reports", card.reports),
+        ("Last fault", _last_fault(view)),
+        ("Faults since the start", ", ".join(f"{name} {n}" for name, n in sorted(view.faults.items()))),
         ("Recoveries since the last message", str(card.failures)),
         ("Sandbox", "Reaches virtual handsets only, for sandbox keys only" if view.sandbox else ""),
     ]
-    return [(label, words.visible(value)) for label, value in found if value]
+    return [(label, visible(value)) for label, value in found if value]
+
+
+def _sent(load: Load) -> str:
+    """Segments by hour, day and month, and of how many where that is bounded."""
+    used, pace = load.used, load.pace
+    spans = (("hour", used.hour, pace.hour), ("day", used.day, pace.day), ("month", used.month, pace.month))
+    return ", ".join(f"{count}{f' of {bound}' if bound else ''} this {name}" for name, count, bound in spans)
+
+
+def _last_fault(view: ModemView) -> str:
+    found = view.mishap
+    return "" if found is None else f"{fleet.mishap(found)}: {found.detail}".rstrip(": ")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from simcourier.outbox.inbound import InboundKind
 from simcourier.outbox.message import Status
 from simcourier.service import BoxStatus, Glimpse, ModemState, ModemView
+from simcourier.service.inbound import InboundGlimpse
+from simcourier_web.pages import fleet
+from simcourier_web.pages.spans import span, visible
 
 _SLOW_S = 60.0
 """A modem that is coming up, or a message that waits, for longer than this is worth a word."""
@@ -38,7 +41,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ModemLine:
-    """One modem as the page shows it; `bars` is None where the strength is not known."""
+    """One modem as the page shows it; `bars` is None where the strength is not known.
+
+    Of its SIM: whose it is and whether at home, what it sent and has left; and what went wrong with it last.
+    """
 
     name: str
     tone: Tone
@@ -50,6 +56,10 @@ class ModemLine:
     signal: str
     since: str
     sandbox: bool = False
+    place: str = ""
+    sent: str = ""
+    left: str = ""
+    mishap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +76,16 @@ class MessageLine:
     took: str
 
 
-def visible(text: str) -> str:
-    """Show what would be invisible or turn the writing direction: a network may name itself as it likes."""
-    return "".join(
-        character if unicodedata.category(character)[0] != "C" else f"<U+{ord(character):04X}>"
-        for character in text
-    )
+@dataclass(frozen=True, slots=True)
+class InboundLine:
+    """One message that came in, as the page shows it."""
 
-
-def span(seconds: float) -> str:
-    """A time span, rounded down to its largest unit: `4 s`, `12 min`, `3 h`, `9 d`."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(max(0.0, seconds))} s"
+    from_masked: str
+    tone: Tone
+    state: str
+    modem: str
+    acked: str
+    age: str
 
 
 def took(duration_ms: int) -> str:
@@ -141,7 +147,7 @@ def _of_state(state: ModemState) -> tuple[Tone, str, str]:
 def modem_line(view: ModemView) -> ModemLine:
     """One modem in words."""
     card = view.snapshot
-    tone, state, advice = _of_state(card.state)
+    tone, state, reason, advice = _standing(view)
     if tone is Tone.BUSY and view.for_s > _SLOW_S:
         tone = Tone.BAD
     if view.paused:
@@ -153,7 +159,7 @@ def modem_line(view: ModemView) -> ModemLine:
         name=visible(card.name),
         tone=tone,
         state=state,
-        reason=visible(card.reason),
+        reason=visible(reason),
         advice=advice,
         operator=visible(card.operator) if heard else "",
         bars=strength,
@@ -162,7 +168,23 @@ def modem_line(view: ModemView) -> ModemLine:
         else f"{_STRENGTH[strength]}, {dbm} dBm".replace("-", "\N{MINUS SIGN}"),
         since=span(view.for_s),
         sandbox=view.sandbox,
+        place=fleet.place(view) if heard else "",
+        sent=fleet.sent(view.load),
+        left=fleet.left(view.load.balance),
+        mishap=fleet.mishap(view.mishap),
     )
+
+
+def _standing(view: ModemView) -> tuple[Tone, str, str, str]:
+    """Tone, words, reason and advice: what its SIM lacks is told where the modem lacks nothing."""
+    card, load = view.snapshot, view.load
+    tone, state, advice = _of_state(card.state)
+    if tone is not Tone.GOOD or view.paused:
+        return tone, state, card.reason, advice
+    if load.held is not None:
+        return Tone.WARN, "Held back", *fleet.held(load.held)
+    low = fleet.runs_low(load)
+    return (Tone.WARN, state, low, "Top it up.") if low else (tone, state, card.reason, advice)
 
 
 def _of_status(status: Status) -> tuple[Tone, str]:
@@ -207,6 +229,29 @@ def message_line(glimpse: Glimpse, now_ms: int) -> MessageLine:
     )
 
 
+_OF_KIND = {
+    InboundKind.TEXT: (Tone.GOOD, "Text"),
+    InboundKind.DATA: (Tone.OFF, "Data"),
+    InboundKind.STOP: (Tone.WARN, "Wants no more messages"),
+    InboundKind.START: (Tone.GOOD, "Wants messages again"),
+}
+
+
+def inbound_line(glimpse: InboundGlimpse, now_ms: int) -> InboundLine:
+    """What came in, in words; never its text, which is personal and anybody's."""
+    tone, state = _OF_KIND[glimpse.kind]
+    if glimpse.missing:
+        tone, state = Tone.WARN, f"{state}, {glimpse.missing} of {glimpse.parts} parts missing"
+    return InboundLine(
+        from_masked=visible(glimpse.from_masked),
+        tone=tone,
+        state=state,
+        modem=visible(glimpse.modem),
+        acked="Yes" if glimpse.acked else "Not yet",
+        age=span((now_ms - glimpse.received_at_ms) / 1000),
+    )
+
+
 def verdict(box: BoxStatus, modems: list[ModemLine], min_free_mb: int) -> Verdict:
     """How the box is: the gravest thing first."""
     if not box.healthy:
@@ -245,6 +290,8 @@ def _of_modems(box: BoxStatus, modems: list[ModemLine]) -> Verdict:
     able = f"{box.modems_up} of {box.modems} modems can send."
     if box.modems_up < box.modems:
         return Verdict(Tone.WARN, f"Ready, but only {able}" if lines else f"Ready. {able}", lines)
+    if lines:
+        return Verdict(Tone.WARN, f"Ready. {able}", lines)
     return Verdict(Tone.GOOD, "Ready. The modem can send." if box.modems == 1 else f"Ready. {able}")
 
 

@@ -1,0 +1,80 @@
+"""One hour of 256 modems that fail in every way, ten times from ten seeds, and the way there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scenarios import hour
+
+CHECKOUT = Path(__file__).parent.parent
+SEEDS = range(1, 11)
+SMALL = ("--modems", "12", "--seconds", "300", "--messages", "250", "--unplugs", "4")
+
+
+class Soak:
+    """`scripts/soak` under way in processes of its own, one for each core; tells each hour as it ends."""
+
+    def __init__(self, *options: str, **environment: str) -> None:
+        # What measures coverage in children would make each hour take three times as long.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.scenarios.soak", "--json", *options],
+            cwd=CHECKOUT,
+            env=kept | environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._told: dict[int, dict[str, object]] = {}
+
+    def hour(self, seed: int) -> dict[str, object]:
+        """Wait for one hour to end."""
+        assert self._process.stdout is not None
+        while seed not in self._told:
+            line = self._process.stdout.readline()
+            assert line, f"the soak ended with {self._process.wait()} before seed {seed}"
+            lived = json.loads(line)
+            self._told[lived["seed"]] = lived
+        return self._told[seed]
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def ten_hours() -> Iterator[Soak]:
+    soak = Soak("--seeds", str(len(SEEDS)), "--first", str(SEEDS[0]))
+    yield soak
+    soak.end()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_hour_of_256_modems_breaks_no_promise(ten_hours: Soak, seed: int) -> None:
+    lived = ten_hours.hour(seed)
+    print(lived["line"])
+    assert lived["wrong"] == []
+
+
+def test_the_same_seed_gives_the_same_history() -> None:
+    histories = set()
+    for hash_seed in ("1", "2"):
+        soak = Soak("--seed", "7", *SMALL, PYTHONHASHSEED=hash_seed)
+        histories.add(soak.hour(7)["digest"])
+        soak.end()
+    other = Soak("--seed", "8", *SMALL)
+    assert len(histories) == 1
+    assert other.hour(8)["digest"] not in histories
+    other.end()
+
+
+def test_a_small_hour_meets_what_a_whole_one_does() -> None:
+    outcome = hour.live(3, modems=12, seconds=300, messages=250, unplugs=4)
+    outcome.verdict.check()
+    assert outcome.verdict.ends["delivered"] > 200
+    assert outcome.verdict.unheard <= 2
