@@ -10,7 +10,10 @@ from typing import NamedTuple
 _SECRET = re.compile(r"[0-9A-Fa-f]{24,}|[0-9]{5,}")
 _PIN = re.compile(r"(CPIN\s*=\s*).+", re.IGNORECASE)
 _LONG_QUOTED = re.compile(r'"[^"]{5,}(?:"|$)')
-_NAMED = re.compile(r"[+^*%_#&$][A-Za-z0-9]+ ?:?")
+# `+CME ERROR: 10`, `^SYSSTART`, `#QSS: 0`; not `#482913 is your code`, `$GPRMC,...`, nor half an echo, `+CPIN="1234"`.
+NAMED = re.compile(r"[+^*%_#&$][A-Za-z][A-Za-z0-9]*(?: ?ERROR)? ?(?::|$)")
+
+FINAL = re.compile(r"(?:OK|ERROR|COMMAND NOT SUPPORT|TOO MANY PARAMETERS)$", re.IGNORECASE)
 
 # What modems say of themselves without any sign in front (MODEMS.md section 1). Other words may be somebody's text.
 WORDS = frozenset(
@@ -98,7 +101,7 @@ def mask_unasked(line: str) -> str:
     """Mask a line nobody asked for: text that is no known notice may be an SMS that a modem in text mode shows."""
     if line in WORDS:
         return line
-    if not _NAMED.match(line):
+    if not NAMED.match(line) and not FINAL.match(line):
         return f"<{len(line)} characters>"
     return mask(_LONG_QUOTED.sub('"..."', line))
 

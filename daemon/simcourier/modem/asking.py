@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from simcourier.at.engine import Answer, Command, End, Shape
 from simcourier.at.parse import sim_is_starting
+from simcourier.at.trace import mask
 from simcourier.errors import EquipmentError
 from simcourier.modem.facts import Fault
 from simcourier.modem.modem import Modem
 from simcourier.modem.waits import InStep, Pause, Procedure
 
+_SHOWN = 80
 SKIPPED = Answer(End.ERROR, "not asked: the modem has no answer to it", [])
-
-_UNANSWERABLE = 2
 
 
 class DialogueError(EquipmentError):
@@ -34,15 +34,21 @@ class SilenceError(DialogueError):
 
 
 def ask(
-    m: Modem, text: str, *claims: str, shape: Shape = Shape.PLAIN, timeout: float | None = None
+    m: Modem,
+    text: str,
+    *claims: str,
+    shape: Shape = Shape.PLAIN,
+    timeout: float | None = None,
+    must: bool = False,
 ) -> Procedure[Answer]:
     """Send a command and return its answer, OK or an error; raise DialogueError on silence.
 
-    A command that a modem leaves unanswered twice although it answers `AT` at once is not sent to it again: some
-    hang on commands that others have (an E3131 on CLAC), and one question less is better than a modem less.
+    A command that a modem leaves unanswered twice although it answers `AT` at once is not sent to it for a while,
+    and longer each time: some hang on commands that others have (an E3131 on CLAC). Not for good, since one that
+    was only slow for a minute, with its SIM full, say, is to be asked again. `must`: without it there is no sending.
     """
     quirks = m.quirks
-    if text in quirks.never or m.unanswerable.get(text, 0) >= _UNANSWERABLE:
+    if text in quirks.never or (m.is_mute_on(text) and not must):
         return SKIPPED
     if quirks.pause:
         yield Pause(quirks.pause)
@@ -55,8 +61,13 @@ def ask(
     if answer.end is End.SILENCE:
         m.unanswered = text
         raise DialogueError(f"{text}: no answer", Fault.SILENT)
-    m.unanswerable.pop(text, None)
+    m.mute_on.pop(text, None)
     return answer
+
+
+def in_short(answer: Answer) -> str:
+    """Return a final result code for an admin: some modems put numbers and words of others into it."""
+    return mask(answer.final)[:_SHOWN]
 
 
 def ask_patiently(

@@ -42,14 +42,12 @@ def check(m: Modem) -> Procedure[None]:
     state = yield from ask_patiently(m, "AT+CPIN?", "+CPIN", timeout=m.timings.slow_command)
     mode = yield from ask(m, "AT+CMGF?", "+CMGF")
     notices = yield from ask(m, "AT+CNMI?", "+CNMI")
-    sim = m.sim
-    yield from read_sim(m)
-    see_change(m)
+    other_sim = yield from has_other_sim(m)
     kept = (
         (state is SKIPPED or (state.end is End.OK and parse.pin_state(state.lines) in OPEN))
         and not parse.first_number(mode.lines)
         and parse.cnmi_values(notices.lines) == m.cnmi
-        and m.sim == sim
+        and not other_sim
     )
     if kept:
         yield from register(m)
@@ -58,8 +56,11 @@ def check(m: Modem) -> Procedure[None]:
 
 
 def poll(m: Modem) -> Procedure[None]:
-    """Look at registration, operator and signal, and whether the modem has restarted without a word."""
+    """Look at registration, operator and signal, and whether modem or SIM have changed without a word."""
     before = m.air(), m.number
+    if m.sim and (yield from has_other_sim(m)):
+        yield from bring_up(m)
+        return
     notices = yield from ask(m, "AT+CNMI?", "+CNMI")
     if parse.cnmi_values(notices.lines) != m.cnmi:
         m.chores.add(Chore.CHECK)
@@ -68,6 +69,14 @@ def poll(m: Modem) -> Procedure[None]:
     yield from read_number(m)
     if (m.air(), m.number) != before:
         m.tell_change()
+
+
+def has_other_sim(m: Modem) -> Procedure[bool]:
+    """See whether the SIM is another one; a stick that does not notice the change itself sends on with the new one."""
+    sim = m.sim
+    yield from read_sim(m)
+    see_change(m)
+    return m.sim != sim
 
 
 def introduce(m: Modem) -> Procedure[None]:

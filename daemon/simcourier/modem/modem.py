@@ -52,7 +52,25 @@ class Standing(NamedTuple):
     since: float
 
 
+class Muteness(NamedTuple):
+    """How often in a row a command was left unanswered, and until when it is not sent therefore."""
+
+    times: int
+    until: float
+
+
+class PinEntered(NamedTuple):
+    """A PIN that was entered, until the card shows whether it was right: no digest, no PIN."""
+
+    card: str
+    digests: frozenset[str]
+    digest: str
+    at: float
+
+
+NONE_ENTERED = PinEntered("", frozenset(), "", -1e9)
 _NEVER_SEEN = Standing(ModemState.ABSENT, "", 0.0)
+_HEARD = Muteness(0, -1e9)
 
 
 _KEPT = frozenset(
@@ -111,6 +129,8 @@ class Modem:
     """When, and how long after that, refusals alone may have it restarted again."""
     had_sim: bool = False
     """A SIM told who it is since the port appeared."""
+    registered_by: str = ""
+    """CREG or CEREG, whichever showed that it is registered; what the other says of itself is of no interest."""
     offline: bool = False
     """The modem said that it lost its network, and that was not looked into yet."""
     link: LinkMode = LinkMode.USUAL
@@ -144,17 +164,24 @@ class Modem:
     memories: tuple[tuple[str, ...], ...] = ()
     store: str = ""
     """mem1 as it was last set."""
+    store_at: float = -1e9
+    """When that was."""
+    looked_at: float = -1e9
+    """When the stores were last looked through."""
     usual_store: str = ""
     prompt: PromptTrust = PromptTrust.GOOD
+    tells_pin_state: bool = False
+    """It said of this or an earlier SIM that it is ready; some modems never say."""
     pin_permit: Permit = Permit.AWAITED
     pin_asked_for: str = ""
     """The digest that `pin_permit` is about."""
+    pin_entered: PinEntered = NONE_ENTERED
     pins_tried: set[str] = field(default_factory=set)
     """Digests of PINs that were refused, or whose fate is unknown."""
     unanswered: str = ""
     """The command whose silence was the last trouble."""
-    unanswerable: dict[str, int] = field(default_factory=dict)
-    """How often in a row a command was left unanswered by this modem although it was well."""
+    mute_on: dict[str, Muteness] = field(default_factory=dict)
+    """Commands that this modem left unanswered, the last time that they were sent, although it was well."""
 
     flight: Flight | None = None
     doubt: tuple[int, int] | None = None
@@ -278,13 +305,13 @@ class Modem:
             self.told_at[fault] = self.now
             self.tell_fault(fault, detail)
 
-    def ail(self, fault: Fault, detail: str) -> None:
-        """Tell a fault that keeps the modem from sending, once until it is ready again."""
-        if self.bout is None:
-            self.bout = Bout(fault, self.now)
-        if fault not in self.bout.told:
-            self.bout.told.add(fault)
+    def ail(self, fault: Fault, detail: str) -> Bout:
+        """Tell a fault that keeps the modem from sending, once until it is ready again; return the bout."""
+        bout = self.bout = self.bout or Bout(fault, self.now)
+        if fault not in bout.told:
+            bout.told.add(fault)
             self.tell_fault(fault, detail)
+        return bout
 
     def _recovered(self) -> None:
         bout, self.bout = self.bout, None
@@ -378,11 +405,25 @@ class Modem:
             else:
                 self.message(message)
 
+    def count_unanswered(self, command: str) -> None:
+        """A command was left unanswered though the modem is well: after the second time leave it out for a while."""
+        t, times = self.timings, self.mute_on.get(command, _HEARD).times + 1
+        pause = min(t.mute_limit, t.mute_pause * 4 ** (times - 2)) if times > 1 else 0.0
+        self.mute_on[command] = Muteness(times, self.now + pause)
+
+    def is_mute_on(self, command: str) -> bool:
+        """Whether a command is better left out for now."""
+        return self.now < self.mute_on.get(command, _HEARD).until
+
     def remark(self) -> str:
         """What an admin should know of a modem that is ready."""
         if self.warning and self.store_warning:
             return f"{self.warning}; {self.store_warning}"
         return self.warning or self.store_warning
+
+    def may_reset(self) -> bool:
+        """Whether there is a command that starts it anew, and it may be used."""
+        return self.reset and bool(self.quirks.reset)
 
     def want(self, rung: Rung) -> None:
         """Have the radio take a step for this modem."""
@@ -401,6 +442,15 @@ class Modem:
         """What a fact with this token told is on record: delete it from its store when there is time."""
         if self.stock.recorded(token):
             self.chores.add(Chore.DELETE)
+
+    def has_selected(self, store: str) -> bool:
+        """Whether this store was selected just now, and nothing can have come between."""
+        return store == self.store and self.now - self.store_at <= self.timings.store_trusted
+
+    def may_hold_unread(self) -> bool:
+        """Whether it is time to look for what lies in the stores without a notice that reached us."""
+        expected = self.inbound or self.reports is ReportRoute.STORED or bool(self.full_stores)
+        return expected and self.now - self.looked_at >= self.timings.look_again
 
     def warn_of_stores(self) -> None:
         """Say which stores are full, while they are."""
@@ -441,6 +491,7 @@ class Modem:
         """The port is gone: what comes back may have restarted, with another SIM."""
         self.settled = False
         self.sim = ""
+        self.pin_entered = NONE_ENTERED
         self.had_sim = False
         self.doubt = None
         self.stock.clear()
@@ -458,8 +509,9 @@ class Modem:
         self.rates.clear()
         self.rate_wanted = 0
         self.store = ""
+        self.store_at = -1e9
         self.unanswered = ""
-        self.unanswerable.clear()
+        self.mute_on.clear()
 
 
 def pin_digest(card: str, pin: str) -> str:

@@ -7,7 +7,7 @@ from itertools import product
 from simcourier.at import parse
 from simcourier.at.engine import End
 from simcourier.at.quirks import UNKNOWN, Quirks
-from simcourier.modem.asking import DialogueError, ask, ask_patiently
+from simcourier.modem.asking import DialogueError, ask, ask_patiently, in_short
 from simcourier.modem.facts import ReportRoute
 from simcourier.modem.modem import Modem
 from simcourier.modem.waits import Pause, Procedure
@@ -33,11 +33,11 @@ def prepare_messages(m: Modem) -> Procedure[None]:
 def choose_pdu_mode(m: Modem) -> Procedure[None]:
     """Leave text mode; a SIM800L refuses this without a cause until its `SMS Ready`."""
     for _ in range(m.timings.sim_start_tries):
-        answer = yield from ask(m, "AT+CMGF=0")
+        answer = yield from ask(m, "AT+CMGF=0", must=True)
         if answer.end is End.OK:
             return
         yield Pause(m.timings.sim_start_pause)
-    raise DialogueError(f"AT+CMGF=0: {answer.final}")
+    raise DialogueError(f"AT+CMGF=0: {in_short(answer)}")
 
 
 def choose_service(m: Modem) -> Procedure[None]:

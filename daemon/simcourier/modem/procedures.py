@@ -5,7 +5,7 @@ from __future__ import annotations
 from simcourier.at import parse
 from simcourier.at.engine import Answer, Command, End, Shape
 from simcourier.modem import bring_up, stored, ussd
-from simcourier.modem.asking import DialogueError, NoPromptError, SilenceError, ask
+from simcourier.modem.asking import DialogueError, NoPromptError, SilenceError, ask, in_short
 from simcourier.modem.duties import Chore, Ending, Flight, LinkMode, Permit, PromptTrust
 from simcourier.modem.facts import Fault, ModemState, SubmitEnd
 from simcourier.modem.modem import Modem
@@ -64,9 +64,10 @@ def prepare(m: Modem) -> Procedure[None]:
 def serve(m: Modem) -> Procedure[None]:
     """Do what there is to do, for ever. Jobs and chores take turns, so that neither waits for long.
 
-    A modem that may have restarted is looked at before its next job, but not twice in a row.
+    A modem that may have restarted, or lost its network, is looked at before its next job, but not twice in a row.
     """
     checked = False
+    polled = False
     m.settled = True
     m.offline = False
     if m.link is LinkMode.KEPT:
@@ -75,11 +76,13 @@ def serve(m: Modem) -> Procedure[None]:
     while True:
         if m.state is not ModemState.READY:
             m.become(ModemState.READY, m.remark())
-        if m.offline:
+        if m.offline and not polled:
+            polled = True
             m.offline = False
             m.chores.discard(Chore.POLL)
             yield from bring_up.poll(m)
             continue
+        polled = False
         if m.flight is not None and (checked or Chore.CHECK not in m.chores):
             checked = False
             yield from submit(m, m.flight)
@@ -119,6 +122,8 @@ def do_chore(m: Modem) -> Procedure[None]:
         m.chores.discard(Chore.POLL)
         yield from let_link_go(m)
         yield from bring_up.poll(m)
+        if m.may_hold_unread():
+            m.chores.add(Chore.LOOK)
 
 
 # -- submitting ------------------------------------------------------------------------------------------------
@@ -212,7 +217,7 @@ def taken(m: Modem, flight: Flight, part: int, tp_mr: int | None) -> None:
 
 def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     """Modem or network refused: end the job, and look after the modem if that is what the cause asks for."""
-    reason = f"{text}: {answer.final}"
+    reason = f"{text}: {in_short(answer)}"
     if answer.end is End.OK:
         raise DialogueError(f"{reason} instead of a prompt")
     judgement = judge(answer.final)
@@ -237,7 +242,7 @@ def count_refusal(m: Modem, judgement: Judgement) -> None:
         m.refusals = 0
         return
     m.refusals += 1
-    if m.refusals >= m.timings.refusals and m.reset and m.now >= m.reset_after:
+    if m.refusals >= m.timings.refusals and m.may_reset() and m.now >= m.reset_after:
         m.refusals = 0
         m.reset_pause = min(m.timings.refusals_limit, max(m.timings.refusals_pause, 2 * m.reset_pause))
         m.reset_after = m.now + m.reset_pause

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from simcourier.at.trace import WORDS
+from simcourier.at.trace import FINAL, NAMED, WORDS
 from simcourier.sms.anonymous import anonymous_pdu
 
 MOST_ENTRIES = 5_000
@@ -19,7 +19,9 @@ _LONGEST_LINE = 4096
 _LINE = re.compile(rb"[\r\n]+")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _DIGITS = re.compile(r"[0-9]{7,}")
-_QUOTED = re.compile(r'"([^"]*)"')
+_QUOTED = re.compile(r'"([^"]*)("|$)')
+"""The last quote of a line may be closed on another: an operator's answer by USSD has lines."""
+_NUMBER_ALONE = re.compile(r'"?\+?[0-9]{7,}[Ff]?"?')
 _SHORTEST_PDU = 24
 _TAC = 8
 """The first digits of an IMEI name the make; those stay."""
@@ -27,15 +29,20 @@ _TAC = 8
 _IMEI = ("AT+CGSN", "AT+GSN", "AT+CGSN=1")
 _IMSI = ("AT+CIMI", "AT+CIMI?")
 _IDENTITY = ("AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+GMI", "AT+GMM", "AT+GMR", "ATI", "AT+CGMI?", "AT+CGMM?")
-_PLACE = re.compile(r"\+C(?:E|G)?REG", re.IGNORECASE)
+_PLACE = re.compile(r"\+C(?:E|G|5G)?REG", re.IGNORECASE)
+# Where the box stands, or which cell it hears.
+_POSITION = re.compile(r"[+^#$%*]\w*(?:GPS|GNSS|LOC|CPSI|ENG|MONI|SERV|CCLK|CELL)\w* ?:", re.IGNORECASE)
+# Of these every quoted word is somebody's, however short.
+_SOMEBODYS = re.compile(r"\+C(?:NUM|PB[RF]|LIP|COLP|CWA|USD|MT|DS|MGR|MGL|NAP) ?:", re.IGNORECASE)
 # Of these the quoted words are names of stores, alphabets and operators, and tell of nobody.
 _OPEN_WORDS = re.compile(
     r"\+(?:CPMS|CSCS|COPS|CGMI|CGMM|CGMR|CMTI|CDSI|CSCB|CLAC|CPBS)|\^CPMS", re.IGNORECASE
 )
+_ERROR = re.compile(r"\+CM[ES] ?ERROR", re.IGNORECASE)
+_CODE = re.compile(r"[0-9]{4,}")
+_LONGEST_WORDS = 80
 _MESSAGE = re.compile(r"\+(?:CMT|CDS|CBM|CMGR|CMGL) ?:", re.IGNORECASE)
-_PIN = re.compile(r"(AT\+CPIN=).*", re.IGNORECASE)
-_NAMED = re.compile(r"[+^*%_#&$][A-Za-z0-9]+ ?:?")
-_FINAL = re.compile(r"OK$|ERROR\b|COMMAND NOT SUPPORT|TOO MANY PARAMETERS|MODEM ERROR|>", re.IGNORECASE)
+_PIN = re.compile(r"(\+CPIN\s*=).*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Recording:
 
     def sent(self, data: bytes, now: float) -> None:
         """Something was written to the port: whole commands, PDUs and single control characters."""
+        if now > self.until:
+            return
         self.flush(now)
         self._keep(
             "<", b"".join(self._sent(part) for part in re.split(rb"(?<=[\r\x1a\x1b])", data) if part), now
@@ -71,6 +80,8 @@ class Recording:
 
     def heard(self, data: bytes, now: float) -> None:
         """Something came from the port; the end of it waits for the rest of its line."""
+        if now > self.until:
+            return
         self._begun += data
         end = max(self._begun.rfind(b"\r"), self._begun.rfind(b"\n")) + 1
         if self._begun[end:].strip(b" ") == b">":
@@ -86,8 +97,6 @@ class Recording:
             self._keep(">", self._heard(begun), now)
 
     def _keep(self, direction: str, data: bytes, now: float) -> None:
-        if now > self.until:
-            return
         if len(self.entries) >= MOST_ENTRIES or self._octets + len(data) > MOST_OCTETS:
             self.full = True
         elif data:
@@ -127,36 +136,35 @@ class Recording:
             return line.replace(bare.strip('"'), pdu).encode("latin-1")
         if _MESSAGE.match(bare):
             self._after_header = True
-        elif behind_header and not _NAMED.match(bare) and not _FINAL.match(bare):
+        elif behind_header and not NAMED.match(bare) and not FINAL.match(bare) and bare[0] != ">":
             return b"x" * len(octets)  # the text of a message, as text mode shows it
         return self._said(line, bare).encode("latin-1", "replace")
 
     def _said(self, line: str, bare: str) -> str:
-        if bare.upper() == self._command or bare.upper().startswith("AT+CPIN="):
+        if bare.upper() == self._command or _PIN.search(bare):
             return self._plain(_PIN.sub(r'\1"0000"', line))
-        if _FINAL.match(bare) or bare in WORDS:
+        if FINAL.match(bare) or bare in WORDS or not bare.strip("> "):
             return line
-        if _NAMED.match(bare):
+        if NAMED.match(bare):
             return self._named(line)
-        if self._command.startswith(_IDENTITY) or _DIGITS.search(bare):
+        if self._command.startswith(_IDENTITY) or _NUMBER_ALONE.fullmatch(bare):
             return self._plain(line)
-        return "".join("x" if character.isalnum() else character for character in line)
+        return _crossed(line)
 
     def _named(self, line: str) -> str:
-        if _PLACE.match(line.strip()):
-            head, colon, fields = line.partition(":")
+        bare = line.strip()
+        head, colon, fields = line.partition(":")
+        if _PLACE.match(bare):
             return head + colon + _without_place(fields)
-        if not _OPEN_WORDS.match(line.strip()):
-            line = _QUOTED.sub(self._unquoted, line)
+        if _POSITION.match(bare):
+            return head + colon + re.sub("[0-9A-Fa-f]", "0", fields)
+        if _ERROR.match(bare):
+            return head + colon + (fields if len(fields) < _LONGEST_WORDS and not _CODE.search(fields) else " 0")
+        if _SOMEBODYS.match(bare):
+            line = _QUOTED.sub(lambda quoted: _unquoted(quoted, 1), line)
+        elif not _OPEN_WORDS.match(bare):
+            line = _QUOTED.sub(lambda quoted: _unquoted(quoted, 5), line)
         return self._plain(line)
-
-    def _unquoted(self, quoted: re.Match[str]) -> str:
-        words = quoted[1]
-        if len(words) < 5 or _DIGITS.fullmatch(words.lstrip("+")):
-            return quoted[0]
-        if _HEX.fullmatch(words) and len(words) % 4 == 0:
-            return '"' + "0058" * (len(words) // 4) + '"'
-        return '"' + "".join("x" if character.isalnum() else character for character in words) + '"'
 
     def _plain(self, text: str) -> str:
         return _DIGITS.sub(lambda run: self._number(run[0]), text)
@@ -179,6 +187,19 @@ class Recording:
         return ("1555010" + str(n).zfill(length))[: min(7, length - 2)] + str(n).zfill(length)[
             -(length - min(7, length - 2)) :
         ]
+
+
+def _unquoted(quoted: re.Match[str], shortest: int) -> str:
+    words = quoted[1]
+    if len(words) < shortest or _DIGITS.fullmatch(words.lstrip("+")):
+        return quoted[0]
+    if _HEX.fullmatch(words) and len(words) % 4 == 0 and not words.isdigit():
+        return '"' + "0058" * (len(words) // 4) + quoted[2]
+    return '"' + _crossed(words) + quoted[2]
+
+
+def _crossed(text: str) -> str:
+    return "".join("x" if character.isalnum() else character for character in text)
 
 
 def _without_place(fields: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simcourier.at.engine import Answer, Command, End, Shape
-from simcourier.modem.asking import DialogueError
+from simcourier.modem.asking import DialogueError, in_short
 from simcourier.modem.duties import PromptTrust
 from simcourier.modem.facts import Fault, ModemState, Rung
 from simcourier.modem.ladder import Steps
@@ -33,7 +33,7 @@ def regain(m: Modem) -> Procedure[None]:
         yield from pace(m, missed, answer)
     keep_rate(m)
     if m.unanswered and not missed:
-        m.unanswerable[m.unanswered] = m.unanswerable.get(m.unanswered, 0) + 1
+        m.count_unanswered(m.unanswered)
     m.unanswered = ""
     yield InStep()
 
@@ -49,7 +49,7 @@ def pace(m: Modem, missed: int, answer: Answer) -> Procedure[None]:
     """Between two probes: tell the silence, press ESC now and then, climb the ladder."""
     t = m.timings
     if missed == t.probes:
-        m.fall_silent(f"AT: {answer.final}" if answer.final else "AT: no answer")
+        m.fall_silent(f"AT: {in_short(answer)}" if answer.final else "AT: no answer")
     other_rate = missed >= t.probes and (missed - t.probes) % 2 == 0 and try_next_rate(m)
     if other_rate or missed % 2 == 0:
         yield Escape()
@@ -105,8 +105,7 @@ def climb(m: Modem, steps: Steps, since: float) -> Procedure[None]:
     """
     if m.bout is None:
         return
-    may_reset = m.reset and bool(m.quirks.reset)
-    rung = m.bout.due([step for step in steps if may_reset or step[0] is not Rung.RESET], since, m.now)
+    rung = m.bout.due([step for step in steps if m.may_reset() or step[0] is not Rung.RESET], since, m.now)
     if rung is Rung.RESET:
         yield from restart(m, m.standing.reason)
     elif rung is not None:
@@ -115,12 +114,14 @@ def climb(m: Modem, steps: Steps, since: float) -> Procedure[None]:
 
 def restart(m: Modem, reason: str) -> Procedure[None]:
     """Have the modem start anew, and begin with it from the beginning; go on as before if it refuses that."""
-    if m.bout is not None:
-        m.bout.take(Rung.RESET, m.now)
+    was_well = m.bout is None
+    bout = m.bout or m.ail(Fault.REFUSED_MODEM, reason)
+    bout.take(Rung.RESET, m.now)
     answer: Answer = yield Command(m.quirks.reset, (), m.timings.command)
     if answer.end is End.ERROR:
+        m.bout = None if was_well else bout
         return
     m.settled = False
     m.become(ModemState.RESYNC, f"restarted by {m.quirks.reset}: {reason}")
     yield Pause(m.timings.reset_pause)
-    raise DialogueError(m.standing.reason, m.bout.fault if m.bout is not None else Fault.REFUSED_MODEM)
+    raise DialogueError(m.standing.reason, bout.fault)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from simcourier.at import parse
 from simcourier.at.engine import End
 from simcourier.at.parse import Registration
-from simcourier.modem.asking import DialogueError, ask
+from simcourier.modem.asking import SKIPPED, DialogueError, ask, in_short
 from simcourier.modem.facts import Fault, ModemState
 from simcourier.modem.modem import Modem
 from simcourier.modem.regaining import climb
-from simcourier.modem.sim_card import wake_radio
+from simcourier.modem.sim_card import SIM_FAULTS, wake_radio
 from simcourier.modem.waits import Pause, Procedure
 from simcourier.sms.reject_causes import explain_rejection
 
@@ -31,6 +31,7 @@ def register(m: Modem) -> Procedure[str]:
     while True:
         shown_by, found = yield from ask_registration(m)
         m.registration = found.value if found is not None else ""
+        m.registered_by = shown_by if found in _REGISTERED else ""
         if found is None or found is Registration.HOME or (found is Registration.ROAMING and m.roaming):
             return shown_by
         if found is not last:
@@ -108,9 +109,10 @@ def wake_up(m: Modem) -> Procedure[None]:
 def see_sim(m: Modem) -> Procedure[None]:
     """While no network is found: the reason may be that the SIM was taken out."""
     answer = yield from ask(m, "AT+CPIN?", "+CPIN", timeout=m.timings.slow_command)
-    if parse.pin_state(answer.lines) != "READY" and answer.end is End.ERROR:
+    known = parse.cause(answer.final) in SIM_FAULTS
+    if answer.end is End.ERROR and answer is not SKIPPED and (known or m.tells_pin_state):
         m.settled = False
-        raise DialogueError(f"AT+CPIN?: {answer.final}", Fault.SIM_LOST)
+        raise DialogueError(f"AT+CPIN?: {in_short(answer)}", Fault.SIM_LOST)
 
 
 # -- how it stands --------------------------------------------------------------------------------------------------

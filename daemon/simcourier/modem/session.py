@@ -88,6 +88,8 @@ class Session:
         if m.state is ModemState.OPENING:
             m.become(ModemState.PROBING)
         m.rescue_wanted = None
+        if m.settled:
+            m.chores.add(Chore.LOOK)  # what was announced while the port was closed lies there
         self._engine.renew()
         self._life = procedures.live(m)
         self._go(None)

@@ -7,7 +7,7 @@ from simcourier.at.engine import Answer, Command, End, Shape
 from simcourier.modem.asking import SKIPPED, DialogueError, ask, ask_patiently
 from simcourier.modem.duties import Permit
 from simcourier.modem.facts import Fault, ModemState, PinJudged, PinWanted
-from simcourier.modem.modem import Modem, pin_digest
+from simcourier.modem.modem import NONE_ENTERED, Modem, PinEntered, pin_digest
 from simcourier.modem.regaining import climb
 from simcourier.modem.waits import AwaitPin, Pause, Procedure
 from simcourier.sms.networks import home_network
@@ -17,7 +17,7 @@ FAILED_SIM = "the SIM has failed: clean it, try it in a phone, or have the opera
 WRONG_SIM = "the SIM is not accepted by the modem: it may be locked to another operator's cards"
 
 # 27.007 section 9.2: what `AT+CPIN?` may be refused with, by number and in words.
-_SIM_FAULTS = {
+SIM_FAULTS = {
     "10": NO_SIM,
     "13": FAILED_SIM,
     "15": WRONG_SIM,
@@ -48,12 +48,21 @@ _IMSI_COMMAND = ("AT+CIMI", "+CIMI")
 # -- which card -----------------------------------------------------------------------------------------------------
 
 
-def read_sim(m: Modem) -> Procedure[None]:
-    """Ask for the ICCID in the ways there are, then for the IMSI; what worked is asked again later."""
+def read_sim(m: Modem, *, tries: int | None = None) -> Procedure[None]:
+    """Ask for the ICCID in the ways there are, then for the IMSI; what worked is asked again later.
+
+    What worked with this modem before is asked several times, since another way may give another identity: a SIM
+    that refuses its ICCID for a moment is the same SIM.
+    """
     commands = dict.fromkeys((*m.quirks.iccid, *_ICCID_COMMANDS, _IMSI_COMMAND))
+    told_before = m.sim_seen[0] == m.imei and bool(m.sim_seen[1])
     for text, claim in sorted(commands, key=lambda command: command[0] != m.sim_command):
-        answer = yield from ask_patiently(m, text, claim, shape=Shape.FREE)
-        sim = parse.identity_number(answer.lines) if answer.end is End.OK else ""
+        known = told_before and text == m.sim_command
+        sim = yield from ask_identity(m, text, claim)
+        for _ in range(((tries or m.timings.sim_start_tries) if known and not sim else 1) - 1):
+            yield Pause(m.timings.sim_start_pause)
+            if sim := (yield from ask_identity(m, text, claim)):
+                break
         if sim:
             m.sim_command = text
             m.identify(sim)
@@ -61,13 +70,18 @@ def read_sim(m: Modem) -> Procedure[None]:
     m.sim = ""
 
 
+def ask_identity(m: Modem, text: str, claim: str) -> Procedure[str]:
+    """Ask for ICCID or IMSI in one way; empty where that gives none."""
+    answer = yield from ask_patiently(m, text, claim, shape=Shape.FREE)
+    return parse.identity_number(answer.lines) if answer.end is End.OK else ""
+
+
 def read_home(m: Modem) -> Procedure[None]:
     """Learn the SIM's home network out of its IMSI, which is forgotten at once."""
     if m.sim_command == _IMSI_COMMAND[0]:
         imsi = m.sim
     else:
-        answer = yield from ask_patiently(m, *_IMSI_COMMAND, shape=Shape.FREE)
-        imsi = parse.identity_number(answer.lines) if answer.end is End.OK else ""
+        imsi = yield from ask_identity(m, *_IMSI_COMMAND)
     m.network = home_network(imsi)
 
 
@@ -88,7 +102,7 @@ def see_change(m: Modem) -> None:
     if not m.sim:
         return
     m.sim_seen = m.imei, m.sim
-    if imei == m.imei and m.sim != before:
+    if before and imei == m.imei and m.sim != before:
         m.tell_fault(Fault.SIM_CHANGED, f"the SIM that ends in {m.sim[-4:]} took the place of {before[-4:]}")
 
 
@@ -101,13 +115,13 @@ def unlock(m: Modem) -> Procedure[None]:
     while True:
         answer = yield from ask_patiently(m, "AT+CPIN?", "+CPIN", timeout=m.timings.slow_command)
         if answer is SKIPPED:
-            return
+            break
         state = parse.pin_state(answer.lines)
         if answer.end is End.ERROR:
             refusals += 1
-            fault = _SIM_FAULTS.get(parse.cause(answer.final))
+            fault = SIM_FAULTS.get(parse.cause(answer.final))
             if fault is None and refusals > m.timings.sim_start_tries:
-                return  # a modem that can't say; the network will, if there is no SIM
+                break  # a modem that can't say; the network will, if there is no SIM
             yield from wait_for_sim(m, fault, refusals)
         elif state == "SIM PIN":
             yield from enter_pin(m)
@@ -115,11 +129,13 @@ def unlock(m: Modem) -> Procedure[None]:
             refusals += 1
             yield from wait_for_sim(m, NO_SIM, refusals)
         elif state in OPEN:
+            m.tells_pin_state = bool(state)
             break
         else:
             yield from stay_locked(m, state)
     if m.state is not ModemState.INITIALISING:
         m.become(ModemState.INITIALISING)
+    judge_pin(m)
 
 
 def wait_for_sim(m: Modem, fault: str | None, refusals: int) -> Procedure[None]:
@@ -176,7 +192,7 @@ def hold(m: Modem, reason: str) -> Procedure[None]:
 
 def enter_pin(m: Modem) -> Procedure[None]:
     """Try the PIN, once per card and PIN: three wrong ones lock a SIM for good."""
-    yield from read_sim(m)
+    yield from read_sim(m, tries=1)
     left = yield from ask_tries_left(m, "SIM PIN")
     asks = f"the SIM asks for its PIN{in_words(left)}"
     card, pin = m.card(), m.pins.get(m.sim, m.pin)
@@ -184,8 +200,11 @@ def enter_pin(m: Modem) -> Procedure[None]:
         return (yield from hold(m, f"{asks}, and none is configured (pin_file)"))
     if not card:
         return (yield from hold(m, f"{asks}, and nothing tells which SIM it is: take the PIN off in a phone"))
+    if m.now - m.pin_entered.at < m.timings.sim_start_tries * m.timings.sim_start_pause:
+        yield Pause(m.timings.sim_start_pause)  # it was taken a moment ago, and the card is slow to open
+        return None
     digest = pin_digest(card, pin)
-    if digest in m.pins_tried:
+    if digest in m.pins_tried or tried_unnamed(m, pin):
         return (yield from hold(m, f"{asks}, and the configured one was tried before: {CORRECT_IT}"))
     if left == 1:
         return (yield from hold(m, f"{asks}, which is not risked here: enter the PIN in a phone"))
@@ -207,11 +226,38 @@ def may_try(m: Modem, card: str, digest: str) -> Procedure[bool]:
 
 def try_pin(m: Modem, card: str, pin: str, digest: str) -> Procedure[None]:
     """Enter the PIN and tell what the card says to it."""
-    m.pins_tried.add(digest)
+    unnamed = pin_digest(unnamed_card(m), pin)
+    m.pins_tried |= {digest, unnamed}
+    m.pin_entered = PinEntered(card, frozenset({digest, unnamed}), digest, m.now)
     answer: Answer = yield Command(f'AT+CPIN="{pin}"', (), m.timings.slow_command)
     if answer.end is End.SILENCE:
         raise DialogueError("AT+CPIN=...: no answer")
-    m.facts.append(PinJudged(m.name, card, digest, answer.end is End.OK))
-    if answer.end is End.OK:
-        m.pins_tried.discard(digest)
-        m.pin_asked_for = ""  # after the next loss of power it has to be asked for, and entered, again
+    if answer.end is End.ERROR:
+        m.pin_entered = NONE_ENTERED
+        m.facts.append(PinJudged(m.name, card, digest, accepted=False))
+
+
+def judge_pin(m: Modem) -> None:
+    """The card is open: if a PIN was entered just before, it was the right one. An `OK` alone shows nothing.
+
+    After the next loss of power it has to be asked for, and entered, again.
+    """
+    entered, m.pin_entered = m.pin_entered, NONE_ENTERED
+    if entered.digest and m.now - entered.at <= m.timings.pin_permit:
+        m.facts.append(PinJudged(m.name, entered.card, entered.digest, accepted=True))
+        m.pins_tried -= entered.digests
+        m.pin_asked_for = ""
+
+
+def unnamed_card(m: Modem) -> str:
+    """What stands for the card in this modem when it does not tell who it is."""
+    return f"?{m.imei}"
+
+
+def tried_unnamed(m: Modem, pin: str) -> bool:
+    """Whether this PIN was tried on what may be this card under another name.
+
+    A locked card tells its ICCID now and then not: the two tries would be two of three.
+    """
+    other = m.imei if m.sim else unnamed_card(m)
+    return bool(m.imei) and pin_digest(other, pin) in m.pins_tried

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import count
 from typing import NamedTuple
 
 MOST_RECORDED = 512
 """Digests kept of what is on record: such a message is deleted when it is met, and never told again."""
 MOST_PLACES = 1024
+_NEVER = -1e9
 
 
 class Place(NamedTuple):
@@ -18,6 +18,13 @@ class Place(NamedTuple):
 
     store: str
     cell: int
+
+
+class Doomed(NamedTuple):
+    """A message that may be deleted, and where it lies."""
+
+    place: Place
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -33,21 +40,19 @@ class Stock:
     """The places of one card and modem; it is forgotten with them."""
 
     def __init__(self) -> None:
-        self.deletable: deque[Place] = deque()
-        """Places whose message is on record."""
-        self.stuck: set[Place] = set()
-        """Places that the modem would not clear."""
+        self.deletable: deque[Doomed] = deque()
+        """What is on record."""
         self._places: dict[Place, Lying] = {}
         self._by_token: dict[int, Place] = {}
         self._by_digest: dict[bytes, Lying] = {}
-        self._recorded: dict[bytes, None] = {}
-        self._tokens = count(1)
+        self._recorded: dict[bytes, float] = {}
+        """What is on record, or was given up, with the time of the last try to delete it."""
+        self._last_token = 0
 
     def clear(self) -> None:
         """Forget all of it: another card, or another modem. No token is ever given twice."""
         for held in (
             self.deletable,
-            self.stuck,
             self._places,
             self._by_token,
             self._by_digest,
@@ -59,19 +64,23 @@ class Stock:
         """Whether this message needs not be told: it was, not long ago, wherever it lay then.
 
         The same message may show in two stores ("MT" is "SM" and "ME" together). One that is on record already
-        becomes deletable here.
+        becomes deletable here, but not again at once: some modems say OK and delete nothing.
         """
         digest = _digest(pdu)
-        if digest in self._recorded:
+        if (tried_at := self._recorded.get(digest)) is not None:
             self._forget(place)
-            self._may_go(place)
+            if now - tried_at >= retell:
+                self._doom(place, digest)
             return True
         lying = self._by_digest.get(digest)
         return lying is not None and (not lying.token or now - lying.told_at < retell)
 
     def told(self, place: Place, pdu: str, now: float) -> int:
-        """A message lies here that is told now; return its token."""
-        token = next(self._tokens)
+        """A message lies here that is told now; return its token.
+
+        Tokens go by the time, so that none means another message to the next session of a modem by this name.
+        """
+        token = self._last_token = max(self._last_token + 1, int(now * 1e6))
         self._keep(place, Lying(_digest(pdu), token, now))
         self._by_token[token] = place
         return token
@@ -85,24 +94,26 @@ class Stock:
         place = self._by_token.get(token)
         if place is None:
             return False
-        self._recorded[self._places[place].digest] = None
-        if len(self._recorded) > MOST_RECORDED:
-            del self._recorded[next(iter(self._recorded))]
-        self._forget(place)
-        self._may_go(place)
+        self._let_go(place)
         return True
+
+    def take_deletable(self, now: float) -> Place:
+        """Return where to delete next; there is something."""
+        place, digest = self.deletable.popleft()
+        if digest in self._recorded:
+            self._recorded[digest] = now
+        return place
 
     def leaving(self, store: str) -> int:
         """How many messages of a store are told, or on record, and so will be deleted."""
         told = sum(place.store == store and lying.token > 0 for place, lying in self._places.items())
-        return told + sum(place.store == store for place in self.deletable)
+        return told + sum(doomed.place.store == store for doomed in self.deletable)
 
     def give_up_unreadable(self, store: str) -> int:
         """Let go what nobody can read in a store; return how much that is."""
         found = [place for place, lying in self._places.items() if place.store == store and not lying.token]
         for place in found:
-            self._forget(place)
-            self._may_go(place)
+            self._let_go(place)
         return len(found)
 
     def _keep(self, place: Place, lying: Lying) -> None:
@@ -118,9 +129,18 @@ class Stock:
             self._by_token.pop(lying.token, None)
             self._by_digest.pop(lying.digest, None)
 
-    def _may_go(self, place: Place) -> None:
-        if place not in self.deletable and place not in self.stuck:
-            self.deletable.append(place)
+    def _let_go(self, place: Place) -> None:
+        digest = self._places[place].digest
+        self._recorded[digest] = _NEVER
+        if len(self._recorded) > MOST_RECORDED:
+            del self._recorded[next(iter(self._recorded))]
+        self._forget(place)
+        self._doom(place, digest)
+
+    def _doom(self, place: Place, digest: bytes) -> None:
+        doomed = Doomed(place, digest)
+        if doomed not in self.deletable:
+            self.deletable.append(doomed)
 
 
 def _digest(pdu: str) -> bytes:

@@ -38,7 +38,7 @@ def read_announced(m: Modem) -> Procedure[None]:
     """
     announced: Announced = m.reads.popleft()
     for name in sorted(readable_stores(m), key=lambda name: name != announced.store):
-        if name != m.store and (yield from select(m, name)) is None:
+        if not m.has_selected(name) and (yield from select(m, name)) is None:
             continue
         if (yield from read_one(m, announced.cell)) is announced.sort:
             return
@@ -46,6 +46,7 @@ def read_announced(m: Modem) -> Procedure[None]:
 
 def look_through(m: Modem) -> Procedure[None]:
     """Read everything that lies in the stores, such as what came while nobody was there."""
+    m.looked_at = m.now
     for name in readable_stores(m):
         held = yield from select(m, name)
         if held is not None and held.used:
@@ -68,12 +69,13 @@ def readable_stores(m: Modem) -> list[str]:
 def select(m: Modem, store: str) -> Procedure[Held | None]:
     """Make `store` the one that is read from; return what it holds, None if it can't be had.
 
-    mem1 is left there afterwards: only these procedures read, and they always select first.
+    mem1 is left there afterwards. Who reads or deletes later selects it again: the modem may have restarted without
+    a word, or another program selected another store, where the same place holds another message.
     """
     for stores in reading_forms(m, store):
         answer = yield from ask(m, store_command(stores), "+CPMS")
         if answer.end is End.OK:
-            m.store = store
+            m.store, m.store_at = store, m.now
             held = parse.messages_held(answer.lines)
             return Held(*held) if held else Held(1, 0)
     return None
@@ -162,11 +164,9 @@ def delete_some(m: Modem) -> Procedure[None]:
     """Delete from the stores what is on record, a few at a time; look again at a store that was full."""
     deletable = m.stock.deletable
     for _ in range(min(MOST_DELETIONS, len(deletable))):
-        place = deletable.popleft()
-        if place.store == m.store or (yield from select(m, place.store)) is not None:
-            answer = yield from ask(m, f"AT+CMGD={place.cell}")
-            if answer.end is not End.OK:
-                m.stock.stuck.add(place)
+        place = m.stock.take_deletable(m.now)
+        if m.has_selected(place.store) or (yield from select(m, place.store)) is not None:
+            yield from ask(m, f"AT+CMGD={place.cell}")
     if not deletable:
         m.chores.discard(Chore.DELETE)
         if m.full_stores:

@@ -89,5 +89,12 @@ class Timings:
     """Bytes outside ASCII in ten seconds that are more than a name with an accent."""
     calm: float = 30.0
     """How long after a flood or noise the next one is told anew."""
+    mute_pause: float = 60.0
+    """How long a command is left out that was left unanswered twice; four times as long after each further time."""
+    mute_limit: float = 6 * 3600.0
+    look_again: float = 600.0
+    """Between two looks through the stores: a notice of what lies there may have been lost."""
+    store_trusted: float = 3.0
+    """How long the selected store is taken for the one that is still selected."""
     link_idle: float = 5.0
     """How long no message was sent before the radio link is no longer kept for the next."""

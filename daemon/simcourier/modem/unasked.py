@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from simcourier.at import parse
 from simcourier.at.engine import Urc
 from simcourier.at.parse import Registration
@@ -19,6 +21,9 @@ _CHECK_PAUSE = 2.0
 # What only a modem says that has just started or goes down (SIMCom, Quectel, Cinterion, ASR, u-blox).
 _STARTED = frozenset({"RDY", "POWERED DOWN", "NORMAL POWER DOWN", "UNDER-VOLTAGE POWER DOWN"})
 _STARTED_NAMES = frozenset({"^SYSSTART", "^SHUTDOWN", "*ATREADY", "+AT"})
+
+# Inside the text of an answer by USSD, which may have lines: what is surely no part of it.
+_NOTICE = re.compile(r"[+^*%_#&$][A-Z][A-Z0-9]{2,} ?:", re.IGNORECASE)
 
 # Whose SIM is gone: 27.007 section 7.29 and SIMCom, Huawei (1 is a valid SIM, 240 one in the modem), Quectel, Telit.
 _SIM_GONE = frozenset(
@@ -40,11 +45,12 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
     Returns a trouble that ends what the modem was doing: it restarted, or lost its SIM before the PDU left.
     """
     line = urc.line
-    if m.talk is not None and m.talk.lines:
+    if m.talk is not None and m.talk.lines and not urc.pdu and not _NOTICE.match(line):
         if m.talk.continues(line):
             m.hear_network(m.talk.lines)
         return None
-    match line.partition(":")[0].rstrip().upper():
+    name = line.partition(":")[0].rstrip().upper()
+    match name:
         case "+CDS" | "+CMT" | "+CBM" if urc.pdu:
             handed_over(m, urc.pdu)
         case "+CDSI":
@@ -57,12 +63,12 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
             if (tp_mr := parse.message_reference([line])) is not None:
                 m.late_answer(tp_mr)
         case "+CREG" | "+CEREG":
-            registration(m, line)
+            registration(m, name, line)
         case "+CUSD":
             network_says(m, line)
         case "^SMMEMFULL":
             m.chores.add(Chore.LOOK)
-        case name:
+        case _:
             return may_have_started(m, name, line) if m.settled else None
     return None
 
@@ -80,13 +86,18 @@ def announced(m: Modem, line: str, sort: Sort) -> None:
         m.announce(*place, sort)
 
 
-def registration(m: Modem, line: str) -> None:
-    """The modem found its network, lost it or changed it: look, and let no PDU leave before that."""
+def registration(m: Modem, name: str, line: str) -> None:
+    """The modem found its network, lost it or changed it: look, and let no PDU leave before that.
+
+    While it is registered by CREG, what CEREG says keeps nothing from leaving: ModemManager leaves those notices
+    switched on, and where LTE is weak they come all the time.
+    """
     found = parse.registration_unasked(line)
     if found is None or found.value == m.registration or m.state not in _SERVING:
         m.offline = m.offline and found not in _REGISTERED
         return
-    m.offline = found not in _REGISTERED
+    if m.registered_by in ("", name[1:]):
+        m.offline = found not in _REGISTERED
     m.chores.add(Chore.POLL)
 
 

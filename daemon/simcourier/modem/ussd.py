@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simcourier.at.engine import Answer, Command, End
-from simcourier.modem.asking import DialogueError, ask
+from simcourier.modem.asking import DialogueError, ask, in_short
 from simcourier.modem.facts import Fault, UssdEnd
 from simcourier.modem.modem import Modem
 from simcourier.modem.waits import Pause, Procedure
@@ -39,4 +39,4 @@ def ask_for(m: Modem, code: str, *, packed: bool) -> Procedure[str]:
     if answer.end is End.SILENCE:
         m.end_talk(UssdEnd.SILENT, "AT+CUSD: no answer")
         raise DialogueError("AT+CUSD: no answer", Fault.SILENT)
-    return answer.final if answer.end is End.ERROR else ""
+    return in_short(answer) if answer.end is End.ERROR else ""
