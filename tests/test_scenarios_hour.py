@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from scenarios import hour
 
+# One process lives them all, whichever worker asks.
+pytestmark = pytest.mark.xdist_group("hours")
 CHECKOUT = Path(__file__).parent.parent
 SEEDS = range(1, 11)
 SMALL = ("--modems", "12", "--seconds", "300", "--messages", "250", "--unplugs", "4")
@@ -43,7 +46,8 @@ class Soak:
         return self._told[seed]
 
     def end(self) -> None:
-        self._process.kill()
+        """Stop it as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
         self._process.communicate()
 
 

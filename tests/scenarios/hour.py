@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -106,6 +107,7 @@ def live(
     seconds: float = HOUR_S,
     messages: int = MESSAGES,
     unplugs: int = UNPLUGS,
+    directory: Path | None = None,
 ) -> Outcome:
     """Let one hour pass, then everything end that can, and judge it."""
     began = time.process_time()
@@ -118,7 +120,7 @@ def live(
         elif isinstance(fact, Recovered):
             recovered[fact.rung] += 1
 
-    with open_world(modems, plan(seed, modems, seconds, unplugs)) as world:
+    with open_world(modems, plan(seed, modems, seconds, unplugs), directory=directory) as world:
         world.onlookers.append(watch)
         traffic = Traffic(world, messages, seconds, modems)
         world.run(seconds)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection
 from multiprocessing.pool import Pool
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import hour
+from .world import memory
 
 _SHOWN = 5
 _HOURS_A_PROCESS = 25
@@ -56,27 +62,38 @@ class Lived:
     digest: str
 
 
-def live(task: tuple[int, Length]) -> Lived:
-    """One hour."""
-    seed, length = task
+def live(task: tuple[int, Length, str]) -> Lived:
+    """One hour; its database is in a directory that the parent removes, whatever happens to us."""
+    seed, length, directory = task
     try:
-        outcome = hour.live(seed, length.modems, length.seconds, length.messages, length.unplugs)
+        outcome = hour.live(
+            seed, length.modems, length.seconds, length.messages, length.unplugs, Path(directory)
+        )
     except Exception as error:  # a crash of the appliance is what a soak looks for, too
         return Lived(seed, f"seed {seed}: ended early", (f"{type(error).__name__}: {error}",), 0.0, "")
     return Lived(seed, outcome.line, tuple(outcome.verdict.wrong), outcome.cpu_s, outcome.digest)
 
 
-def _begin_work() -> None:
-    """Ctrl-C is for the parent alone; the SIGTERM that it sends then must leave no database behind."""
+def _begin_work(directory: str) -> None:
+    """Ctrl-C is for the parent alone; and nobody goes on once it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    threading.Thread(target=_end_with_parent, args=(directory,), daemon=True).start()
+
+
+def _end_with_parent(directory: str) -> None:
+    """Workers hold one another's ends of their queue, so none of them would notice that the parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        shutil.rmtree(directory, ignore_errors=True)
+        os._exit(1)
 
 
 @contextmanager
-def _workers(processes: int) -> Iterator[Pool]:
+def _workers(processes: int, directory: str) -> Iterator[Pool]:
     # Spawned: a forked child would inherit what tests and their coverage hold.
     context = multiprocessing.get_context("spawn")
-    pool = context.Pool(processes, _begin_work, maxtasksperchild=_HOURS_A_PROCESS)
+    pool = context.Pool(processes, _begin_work, (directory,), maxtasksperchild=_HOURS_A_PROCESS)
     try:
         yield pool
     finally:
@@ -86,8 +103,13 @@ def _workers(processes: int) -> Iterator[Pool]:
 
 def hours(seeds: Sequence[int], length: Length, processes: int) -> Iterator[Lived]:
     """The hours of many seeds, as they end."""
-    with _workers(processes) as pool:
-        yield from pool.imap_unordered(live, [(seed, length) for seed in seeds])
+    with tempfile.TemporaryDirectory(prefix="simcourier-soak-", dir=memory()) as directory:
+        tasks = [(seed, length, directory) for seed in seeds]
+        if len(tasks) == 1:
+            yield live(tasks[0])
+            return
+        with _workers(processes, directory) as pool:
+            yield from pool.imap_unordered(live, tasks)
 
 
 def _tell_wrong(console: Console, lived: Lived, length: Length) -> None:
@@ -145,6 +167,8 @@ def main(
     unplugs: int,
     as_json: bool,
 ) -> None:
+    # A shell that starts us in the background has us ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     length = Length(modems, seconds, messages, unplugs)
     console = Console()
     wanted = range(first, first + seeds) if seed is None else [seed]
@@ -155,7 +179,7 @@ def main(
         return
     if seed is None:
         sys.exit(_soak(console, wanted, length, processes))
-    lived = live((seed, length))
+    lived = next(hours([seed], length, 1))
     console.print(lived.line, soft_wrap=True, markup=False)
     console.print(f"history: {lived.digest}")
     for sentence in lived.wrong:

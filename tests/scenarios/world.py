@@ -347,24 +347,30 @@ def _open_engine(directory: Path) -> Engine:
     return engine
 
 
+def memory() -> Path | None:
+    """The file system that is in memory, where there is one."""
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() else None
+
+
 @contextmanager
 def open_world(
     modems: int,
     plan: str | scenario.Scenario = "",
     config: Config | None = None,
     timings: Timings | None = None,
+    directory: Path | None = None,
 ) -> Iterator[World]:
-    """A world on a database in memory's file system where there is one, without a log."""
+    """A world without a log, its database below `directory` or in memory."""
     chosen = scenario.parse(plan) if isinstance(plan, str) else plan
-    shared = Path("/dev/shm")
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    directory = Path(tempfile.mkdtemp(prefix="simcourier-world-", dir=shared if shared.is_dir() else None))
-    world = World(directory, modems, chosen, config, timings)
+    own = Path(tempfile.mkdtemp(prefix="simcourier-world-", dir=directory or memory()))
+    world = World(own, modems, chosen, config, timings)
     try:
         yield world
     finally:
         world.close()
         structlog.configure(**before)
         with suppress(OSError):
-            shutil.rmtree(directory)
+            shutil.rmtree(own)
