@@ -1,0 +1,66 @@
+"""The configuration file: TOML, checked strictly, every bound with its default."""
+
+from simcourier.config.box import Http, Log, Privacy, Storage, Ticks, Webhooks
+from simcourier.config.file import Config, load, parse, read_pin
+from simcourier.config.fleet import (
+    Card,
+    Discovery,
+    Inbound,
+    LoopTest,
+    Modem,
+    Network,
+    Operator,
+    Pace,
+    Recovery,
+    SecondSim,
+    Sims,
+)
+from simcourier.config.sending import (
+    Destinations,
+    Host,
+    Limits,
+    MessageQuota,
+    Quota,
+    Region,
+    Sending,
+    Verifications,
+)
+from simcourier.config.values import DEFAULT_DIRECTORY, Bound, Count, Positive, Prefix, Seconds
+
+__all__ = [
+    "DEFAULT_DIRECTORY",
+    "Bound",
+    "Card",
+    "Config",
+    "Count",
+    "Destinations",
+    "Discovery",
+    "Host",
+    "Http",
+    "Inbound",
+    "Limits",
+    "Log",
+    "LoopTest",
+    "MessageQuota",
+    "Modem",
+    "Network",
+    "Operator",
+    "Pace",
+    "Positive",
+    "Prefix",
+    "Privacy",
+    "Quota",
+    "Recovery",
+    "Region",
+    "SecondSim",
+    "Seconds",
+    "Sending",
+    "Sims",
+    "Storage",
+    "Ticks",
+    "Verifications",
+    "Webhooks",
+    "load",
+    "parse",
+    "read_pin",
+]
