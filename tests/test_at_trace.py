@@ -123,3 +123,18 @@ def test_a_line_recorded_while_the_trace_is_read_does_no_harm() -> None:
     trace._lines = ChangesOnce()
     trace.heard("OK", 0.0)
     assert texts(trace) == ["OK", "late"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['+CPIN="1234"', "#4829 is your code", "*100# Dear Ann", "$GPRMC,1235,A,4807.038,N,0113.000,E", "+4 Ann"],
+)
+def test_a_line_that_only_begins_like_a_notice_is_not_shown(line: str) -> None:
+    assert mask_unasked(line) == f"<{len(line)} characters>"
+
+
+@pytest.mark.parametrize(
+    "line", ["+CME ERROR: 10", "+CMS ERROR: SIM busy", "OK", "ERROR", "^SYSSTART", "!GSTATUS:"]
+)
+def test_what_a_modem_says_by_itself_without_a_word_of_anybodys_is_shown(line: str) -> None:
+    assert mask_unasked(line) == line

@@ -183,17 +183,16 @@ def test_questions_of_many_sims_are_spread_and_wait_while_messages_do(web: WebBo
     assert [modem for modem, *_ in web.radio.asked] == ["modem-1", "modem-2"]
 
 
-def test_a_balance_that_nobody_can_wait_for_any_longer_is_asked_for_though_messages_wait(web: WebBox) -> None:
+def test_a_balance_waits_while_messages_do_but_not_for_ever(web: WebBox) -> None:
     ask(web, "12,50 EUR")
     key = web.key("messages:send")
-    web.service.modems.pause("modem-1", paused=True)
-    web.send(key, ttl=86400)
-    tick(web, 23 * HOUR)
-    web.send(key, ttl=86400)
-    tick(web, 2 * HOUR)
-    assert len(web.radio.asked) == 1
-    web.now += 22 * HOUR
-    web.send(key, ttl=86400)
+    web.modem("modem-2")
+    web.modem("modem-2", ModemState.SEARCHING)
+    for hours in (23, 2, 22):
+        assert web.send(key, modem="modem-2", ttl=86400).status_code == 202
+        tick(web, hours * HOUR)
+        assert (len(web.radio.asked), web.dispatcher.room.total()) == (1, 1)
+    assert web.send(key, modem="modem-2", ttl=86400).status_code == 202
     ask(web, "11,00 EUR", HOUR)
 
 
@@ -232,7 +231,7 @@ def test_a_low_balance_is_told_once_for_each_crossing(web: WebBox, open_box: Ope
 
 
 def test_a_sim_without_credit_sends_nothing_until_it_has_some(web: WebBox, open_box: Open) -> None:
-    ask(web, "0,40 EUR")
+    ask(web, "0,40 EUR", 0)
     key = web.key("admin")
     web.send(key)
     web.settle()
@@ -241,14 +240,13 @@ def test_a_sim_without_credit_sends_nothing_until_it_has_some(web: WebBox, open_
     assert "Top it up" in web.get("/").text
     web.close()
     again = open_box()
-    again.now = web.now
     plug(again)
     assert again.dispatcher.fleet.barred(again.radio.cards["modem-1"].sim) == "no credit: 0.40 EUR"
-    again.send(key, ttl=86400)
+    assert again.send(key, ttl=86400).status_code == 202
     again.settle()
     assert again.radio.jobs == []
     # Asked though a message waits: only an answer can let it leave.
-    ask(again, "20,00 EUR")
+    ask(again, "20,00 EUR", 2 * HOUR)
     assert len(again.radio.jobs) == 1
 
 

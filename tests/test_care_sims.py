@@ -12,11 +12,14 @@ import pytest
 from sqlalchemy import event, select
 from web_fixtures import WebBox, web_box
 
+from simcourier.app import App
 from simcourier.config import Card, Modem, Pace, Sims
 from simcourier.dispatch.bars import Cause
 from simcourier.modem.facts import ModemState
 from simcourier.outbox import equipment
 from simcourier.outbox.schema import notices, sims
+from simcourier.outbox.seal import Sealer
+from simcourier.radio.specs import RadioSettings
 
 BY_ADMIN = Sims(approve="by-admin")
 FIRST = "8944500000000000001"
@@ -297,6 +300,28 @@ def test_a_stick_keeps_its_name(open_box: Open) -> None:
     web.close()
     with open_box().engine.connect() as connection:
         assert equipment.names(connection) == {imei: name for name, imei in imeis.items()}
+
+
+def test_the_radio_hears_at_its_start_how_sticks_are_called(
+    open_box: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = open_box()
+    web.modem("north")
+    web.settle()
+    web.close()
+
+    class Heard(Exception):  # noqa: N818 - carries what was heard out of the making of an App
+        pass
+
+    def radio(_ports: object, _discovery: object, _sink: object, settings: RadioSettings) -> None:
+        raise Heard(settings.names)
+
+    monkeypatch.setattr("simcourier.app.Radio", radio)
+    # The fixture's database has no key file of its own.
+    monkeypatch.setattr(App, "_open_keys", lambda _self: Sealer(b"k" * 32))
+    with pytest.raises(Heard) as heard:
+        App(web.config)
+    assert heard.value.args == ({web.radio.cards["north"].imei: "north"},)
 
 
 def test_what_a_stick_tells_while_it_starts_takes_nothing_from_what_is_known(open_box: Open) -> None:

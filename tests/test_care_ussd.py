@@ -131,6 +131,20 @@ def test_a_modem_that_never_says_anything_is_given_up_and_may_be_asked_again(
     assert [number for _modem, number, _code in web.radio.asked] == [1, 2]
 
 
+def test_a_question_that_went_with_its_modem_holds_up_no_other_for_ever(web: WebBox) -> None:
+    web.parts.ussd.begin("modem-1", "*100#")
+    for seconds in (0, 79):
+        web.now += seconds
+        web.writer.call(web.care.tick)
+        web.settle()
+        with pytest.raises(RequestError):
+            web.parts.ussd.begin("modem-1", "*100#")
+    web.now += 2
+    web.writer.call(web.care.tick)
+    web.settle()
+    assert not web.parts.ussd.begin("modem-1", "*100#").done()
+
+
 @pytest.mark.parametrize("code", ["", "100 ", "*100#\n", "*100#;", 'AT+CMGS="', "*" * 41, "\u0661"])
 def test_only_codes_reach_the_modem(web: WebBox, code: str) -> None:
     refused = web.post("/v1/modems/modem-1/ussd", web.key("admin"), json={"code": code})

@@ -16,6 +16,7 @@ from page_driver import served
 from web_fixtures import WebBox, web_box
 
 from simcourier.cli.inbound import describe, newer
+from simcourier.cli.wording import write_json
 
 Json = dict[str, Any]
 EVIL = {
@@ -90,7 +91,8 @@ class Pages:
         first = self.count if cursor is None else cursor - 1
         numbers = list(range(first, max(0, first - 2), -1))
         more = bool(numbers) and numbers[-1] > 1
-        return {"items": [{"id": f"inb_{n}"} for n in numbers], "next_cursor": numbers[-1] if more else None}
+        items = [{"id": f"inb_{n}", "received_at": f"2026-01-31T12:00:{n:02}.000Z"} for n in numbers]
+        return {"items": items, "next_cursor": numbers[-1] if more else None}
 
 
 def test_following_finds_what_is_new_over_pages_the_oldest_first() -> None:
@@ -98,6 +100,20 @@ def test_following_finds_what_is_new_over_pages_the_oldest_first() -> None:
     assert [item["id"] for item in newer(box, {"inb_2"})] == [f"inb_{n}" for n in (3, 4, 5, 6, 7)]
     assert newer(box, {"inb_7"}) == []
     assert len(newer(box, set())) == 7
+
+
+def test_following_does_not_begin_anew_when_all_that_was_shown_is_erased() -> None:
+    box: Any = Pages(7)
+    new = newer(box, {"inb_erased"}, "2026-01-31T12:00:05.000Z")
+    assert [item["id"] for item in new] == ["inb_6", "inb_7"]
+
+
+def test_json_steers_no_terminal_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in EVIL:
+        write_json({"text": text})
+        shown = capsys.readouterr().out
+        assert all(character.isprintable() or character == "\n" for character in shown)
+        assert json.loads(shown) == {"text": text}
 
 
 def test_messages_are_shown_the_newest_last_and_acknowledged(cli: Cli) -> None:

@@ -113,6 +113,11 @@ def test_what_holds_a_sim_back_stands_under_the_table(capsys: pytest.CaptureFixt
     assert "modem-2: its SIM runs low: 0.40 EUR" in out
 
 
+def test_a_modem_that_tells_no_reports_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    show_all([item("modem-1", reports="none"), item("modem-2", reports="none", state="opening")])
+    assert "modem-1: it tells no delivery reports\n" in capsys.readouterr().out
+
+
 def test_a_pace_holds_until_a_time() -> None:
     told = held(item("modem-1", held="over its pace of 100 a day", held_until="2026-02-01T00:00:00.000Z"))
     assert told.startswith("over its pace of 100 a day, until 2026-0")

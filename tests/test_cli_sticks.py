@@ -11,7 +11,7 @@ from simcourier.radio.sticks import Sticks
 
 
 def words(tree: UsbTree, modems: dict[str, str], let_go: dict[str, str]) -> list[str]:
-    sticks = group(Sticks(str(tree.directory)).ports(), modems, let_go)
+    sticks = group(Sticks(str(tree.directory), labels=True).ports(), modems, let_go)
     return [line for stick in sticks for line in in_words(stick)]
 
 

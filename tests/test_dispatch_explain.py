@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from simcourier.config import Operator
+from simcourier.dispatch.candidates import Candidate, Terms
 from simcourier.dispatch.explain import SimView, away, seen, taken, waiting
 from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.pace import Refusal
-from simcourier.dispatch.policy import Candidate, Choice, Judged, Terms, Why
+from simcourier.dispatch.policy import Choice, Judged, Why
 from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.outbox.message import OnUnknown, Waiting
 

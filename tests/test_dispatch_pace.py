@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,3 +173,14 @@ def test_no_calendar_window_ever_holds_more_than_its_bound(
         inside = [segments for then, segments in sent if when <= then < when + 60_000]
         # One long message may overdraw the minute.
         assert sum(inside[:-1]) < minute or len(inside) == 1
+
+
+@pytest.mark.parametrize(("bound", "bulk"), [(1, 1), (2, 1), (5, 4), (10, 9), (100, 90)])
+def test_of_a_small_bound_the_last_one_is_for_codes(bound: int, bulk: int) -> None:
+    meter = Meter(Pace(hour=bound), Used(), NOON)
+    sent = 0
+    while meter.refusal(2, 1, None, NOON) is None:
+        meter.take(1, None, NOON)
+        sent += 1
+    assert sent == bulk
+    assert (meter.refusal(0, 1, None, NOON) is None) == (bulk < bound)

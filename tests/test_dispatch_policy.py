@@ -9,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcourier.config import Operator, Pace
+from simcourier.dispatch.candidates import Candidate, Terms
 from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.pace import HOUR_MS, Meter, Used
 from simcourier.dispatch.policy import (
-    Candidate,
-    Terms,
     Why,
-    after_refusal,
     choose,
     choose_quick,
     could,
@@ -24,8 +22,9 @@ from simcourier.dispatch.policy import (
     rank,
     sooner,
 )
+from simcourier.dispatch.refusals import after_refusal
 from simcourier.outbox.message import OnUnknown, Waiting
-from simcourier.sms.causes import Verdict
+from simcourier.sms.causes import Verdict, judge
 
 NOW_MS = 1_800_000_000_000
 MESSAGE = Waiting(1, "msg_1", 0, "+447700900001", b"", 1, NOW_MS, NOW_MS + 300_000, OnUnknown.RESEND, None)
@@ -108,8 +107,10 @@ def test_another_that_may_not_send_is_no_other() -> None:
     assert taken(wary, [B], [B, Candidate("a", barred="no credit")]) == "b"
     spent = Meter(Pace(hour=1), Used(hour=1, day=1, month=1), NOW_MS)
     assert taken(wary, [B], [B, Candidate("a", meter=spent)]) == "b"
-    soon = Meter(Pace(minute=1), Used(), NOW_MS)
-    soon.take(1, None, NOW_MS)
+    late, soon = (Meter(Pace(minute=1), Used(), NOW_MS) for _ in range(2))
+    late.take(1, None, NOW_MS - 29_000)
+    assert taken(wary, [B], [B, Candidate("a", meter=late)]) == "b"
+    soon.take(1, None, NOW_MS - 31_000)
     assert taken(wary, [B], [B, Candidate("a", meter=soon)]) is None
 
 
@@ -200,7 +201,7 @@ def test_each_sim_is_judged_with_a_reason() -> None:
     assert paced.refusal.until_ms == (NOW_MS // HOUR_MS + 1) * HOUR_MS
 
 
-@pytest.mark.parametrize("verdict", [Verdict.AGAIN_HERE, Verdict.ELSEWHERE, Verdict.CARE])
+@pytest.mark.parametrize("verdict", [Verdict.AGAIN_HERE, Verdict.LATER, Verdict.ELSEWHERE, Verdict.CARE])
 def test_the_last_refusal_fails_the_message(verdict: Verdict) -> None:
     assert after_refusal(replace(MESSAGE, refusals=4), verdict, 5, alone=False).delay_ms is None
     assert after_refusal(replace(MESSAGE, refusals=3), verdict, 5, alone=False).delay_ms is not None
@@ -223,6 +224,12 @@ def test_a_network_that_can_not_now_is_left_for_another_operator_at_once() -> No
         replace(MESSAGE, modem="a"), Verdict.AGAIN_HERE, 5, alone=False, other_operator=True
     )
     assert (pinned.delay_ms, pinned.elsewhere) == (2000, False)
+
+
+def test_a_phone_that_can_not_now_is_waited_for_and_no_other_operator_is_asked() -> None:
+    retry = after_refusal(MESSAGE, Verdict.LATER, 5, alone=False, other_operator=True)
+    assert (retry.delay_ms, retry.elsewhere, retry.care) == (2000, False, False)
+    assert [judge(f"+CMS ERROR: {cause}").verdict for cause in (22, 27)] == [Verdict.LATER] * 2
 
 
 def test_the_pause_before_the_same_modem_grows() -> None:

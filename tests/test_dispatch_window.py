@@ -96,6 +96,49 @@ def test_too_much_that_nobody_may_take_is_passed_over_and_read_again_later() -> 
     assert (lane.after, lane.low) == (0, True)
 
 
+def test_a_message_that_came_back_is_for_the_modems_that_it_is_for_now() -> None:
+    lane = full(10, 1)
+    lane.park(next(lane.look(["a"])), ["a", "b"])
+    lane.take(next(lane.look(["a"])))
+    lane.offer(waiting(1))
+    lane.park(next(lane.look([])), ["c"])
+    assert (seen(lane, "b"), seen(lane, "c")) == ([], [1])
+
+
+def overfull() -> Lane:
+    """Too much is parked: all for a, but every hundredth for b, and some for nobody."""
+    lane = full(2 * PARKED, *range(1, PARKED + 2))
+    for message in list(lane.look([])):
+        lane.park(message, ["b"] if message.n % 100 == 0 else [] if message.n < 50 else ["a"])
+    return lane
+
+
+def test_of_too_much_that_is_parked_the_first_ones_for_each_modem_stay() -> None:
+    lane = overfull()
+    assert (seen(lane, "a")[:3], seen(lane, "b")) == ([50, 51, 52], list(range(100, PARKED + 1, 100)))
+    assert (lane.after, lane.complete) == (PARKED + 1, False)
+
+
+def test_what_was_passed_over_is_read_again_when_a_modem_has_nothing_more_to_do() -> None:
+    lane = overfull()
+    lane.refill([], complete=True)
+    lane.revisit(thoroughly=False)
+    assert lane.complete
+    for message in list(lane.look([])):
+        lane.park(message, ["a"])
+    while waits := seen(lane, "a"):
+        for n in waits:
+            lane.discard(n)
+    lane.revisit(thoroughly=False)
+    assert (lane.after, lane.complete) == (0, False)
+
+
+def test_one_that_comes_back_behind_what_was_passed_over_is_not_lost_from_sight() -> None:
+    lane = overfull()
+    lane.offer(waiting(7))
+    assert seen(lane) == [7]
+
+
 def test_a_lane_whose_messages_are_parked_reads_on_behind_them() -> None:
     lane = full(8, *range(1, 9), complete=False)
     assert not lane.low
@@ -130,7 +173,7 @@ def test_each_class_has_its_lanes() -> None:
 
 def test_a_modem_knows_how_much_it_could_take() -> None:
     window = window_of(waiting(1), waiting(2, 2), waiting(3, modem="a"), waiting(4, modem="b"))
-    assert (window.more_for("a"), window.more_for("c")) == (3, 2)
+    assert [window.has_more_for(modem, 2) for modem in "ac"] == [True, False]
 
 
 def test_a_cleared_window_reads_every_lane_anew() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from inbound_texts import NATIONAL, NUMBER, SENDER, arrive, by_hand, delivers, write
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 from web_fixtures import WebBox, web_box
 
 from simcourier.config import Inbound, Modem
@@ -226,6 +229,16 @@ def test_a_reference_that_is_used_again_begins_another_message(web: WebBox) -> N
     assert texts == {"a" * 153 + "[…]": 1, "b" * 300: 0}
 
 
+def test_a_part_that_its_network_sent_again_does_not_cut_the_message(web: WebBox) -> None:
+    parts = delivers(LONG, reference=9)
+    at = parts[1].service_centre_at
+    assert at is not None
+    again = replace(parts[1], service_centre_at=at + timedelta(seconds=40))
+    arrive(web, parts[0], parts[1], again, parts[2])
+    assert [(item["text"], item["missing"]) for item in listed(web)] == [(LONG, 0)]
+    assert len(web.radio.deleted) == 4
+
+
 def test_parts_survive_a_restart(tmp_path: Path) -> None:
     parts = delivers(LONG)
     with web_box(tmp_path) as web:
@@ -254,6 +267,34 @@ def test_of_a_flood_the_newest_are_kept_and_the_rest_is_counted(
     assert "simcourier_inbound_dropped_total 7.0" in web.metrics.render().decode()
     assert 'simcourier_inbound_total{kind="text",modem="modem-1"} 13.0' in web.metrics.render().decode()
     assert len(web.radio.deleted) == 13
+
+
+def test_a_flood_does_not_fill_the_log(web: WebBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MOST_OF_SENDER", 1)
+    with capture_logs() as lines:
+        for number in range(9):
+            write(web, f"flood {number}")
+            care(web)
+        web.now += 601
+        care(web)
+    said = [line["count"] for line in lines if line["event"].startswith("more came in than is kept")]
+    assert said == [1, 7]
+
+
+def test_what_a_sender_wrote_in_other_hours_is_not_looked_through(web: WebBox) -> None:
+    write(web, "one")
+    web.settle()
+    asked: list[int] = []
+    with web.engine.begin() as connection:
+        row = connection.execute(select(inbound)).mappings().one()
+        old = {**row, "received_at_ms": row["received_at_ms"] - 7_200_000}
+        more = [{**old, "n": n, "id": f"inb_{n:022}"} for n in range(2, 5_000)]
+        connection.execute(inbound.insert(), more)
+        raw: Any = connection.connection.dbapi_connection
+        raw.set_progress_handler(lambda: asked.append(1), 100)
+        assert not record.is_flooding(connection, row["sender_key"], row["received_at_ms"])
+        raw.set_progress_handler(None, 0)
+    assert len(asked) < 50, "steps of SQLite's machine, in hundreds"
 
 
 def test_a_sender_has_room_again_an_hour_later(web: WebBox, monkeypatch: pytest.MonkeyPatch) -> None:

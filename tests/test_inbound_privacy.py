@@ -13,7 +13,7 @@ from test_stops import problem
 from web_fixtures import WebBox, web_box
 
 from simcourier.outbox import inbound as record
-from simcourier.outbox import reseal
+from simcourier.outbox import reduction, reseal
 from simcourier.outbox.keyring import Ring
 from simcourier.outbox.schema import inbound, inbound_parts, notices
 from simcourier.outbox.seal import Sealer
@@ -84,6 +84,16 @@ def test_c14_old_senders_become_a_mask_and_are_still_found_by_their_number(web: 
             connection.execute(select(inbound).order_by(inbound.c.n).limit(1)).one()
         )
     assert web.post("/v1/privacy/erase", web.key("admin"), json={"to": SENDER}).json["inbound"] == 1
+
+
+def test_what_comes_in_behind_messages_that_are_all_gone_is_reduced_as_well(web: WebBox) -> None:
+    ever = 2**60
+    for _ in range(2):
+        write(web, "soon gone")
+        with web.engine.begin() as connection:
+            assert reduction.reduce_inbound(connection, ever) == 1
+            assert connection.execute(select(inbound.c.sender)).scalars().all() != [SENDER]
+            assert record.retire(connection, ever) == 1
 
 
 def test_a_rotation_brings_what_came_in_under_the_new_key_and_the_old_one_goes(web: WebBox) -> None:

@@ -196,6 +196,42 @@ def test_with_two_sims_only_the_one_receiver_must_do(box: Box) -> None:
     assert desk.barred("a") == WHY
 
 
+def test_where_nothing_arrives_from_anybody_codes_go_on_through_all(desk: Desk) -> None:
+    for _ in range(3):
+        for name in "abc":
+            desk.test(name, arrives=False)
+    assert [name for name in "abc" if desk.barred(name)] == []
+    assert "sim.suspended" not in desk.notices()
+
+
+def test_of_sims_that_are_judged_in_one_look_one_stays(box: Box) -> None:
+    desk = Desk(box)
+    desk.plug("a", "b")
+    for _ in range(2):
+        for name in "ab":
+            desk.begin(name)
+            desk.leave()
+        desk.tick(181)
+    assert len([name for name in "ab" if desk.barred(name)]) < 2
+    assert desk.box.status(desk.box.accept()) is Status.SENDING
+
+
+def test_the_last_sim_that_may_send_is_not_suspended(desk: Desk) -> None:
+    for name in "bc":
+        desk.box.dispatcher.bar(f"sim-{name}", "no credit", Cause.CREDIT)
+    for _ in range(3):
+        assert desk.test("a", arrives=False) is Outcome.LOST
+    assert desk.barred("a") == ""
+
+
+def test_a_clock_that_was_set_back_proves_nothing(desk: Desk) -> None:
+    desk.begin("a", "b")
+    desk.leave()
+    desk.box.now -= 7200
+    desk.tick()
+    assert (desk.tests()[0].outcome, desk.tests()[0].detail) == (Outcome.UNCLEAR, "the clock was set")
+
+
 def test_a_suspended_sim_is_tested_on_and_comes_back_when_one_arrives(desk: Desk) -> None:
     for _ in range(2):
         desk.test("a", arrives=False)

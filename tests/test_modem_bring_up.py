@@ -508,3 +508,79 @@ def test_a_modem_that_another_program_put_into_text_mode_is_brought_back() -> No
     up.say("\r\nSMS Ready\r\n").run(5.0)
     assert "AT+CMGF=0" in up.modem.heard
     assert up.state is ModemState.READY
+
+
+# -- what was believed too much ----------------------------------------------------------------------------------
+
+
+def test_a_command_without_which_nothing_can_be_sent_is_asked_until_it_is_answered() -> None:
+    stuck = desk({"AT+CMGF=0": None}).plug().run(60.0)
+    assert stuck.state is not ModemState.READY
+    stuck.modem.answers["AT+CMGF=0"] = OK
+    stuck.until(lambda: stuck.state is ModemState.READY, 30.0)
+
+
+def test_a_modem_that_was_slow_for_a_minute_is_asked_for_its_network_again() -> None:
+    up = desk().up()
+    up.modem.answers["AT+CREG?"] = None
+    for _ in range(2):
+        up.session.poll(up.now)
+        up.run(20.0)
+    up.modem.answers["AT+CREG?"] = line("+CREG: 0,2")
+    for _ in range(10):
+        up.session.poll(up.now)
+        up.run(30.0)
+    assert up.state is ModemState.SEARCHING
+
+
+def test_a_command_that_makes_a_modem_mute_is_asked_more_and_more_seldom() -> None:
+    up = desk({"AT+CSQ": None}).up(60.0)
+    for _ in range(2 * 24 * 60):
+        up.session.poll(up.now)
+        up.run(30.0)
+    assert 4 <= up.modem.heard.count("AT+CSQ") <= 12
+
+
+def test_a_modem_that_loses_what_comes_too_soon_gets_a_pause_before_it_says_what_it_is() -> None:
+    class Hurried(ScriptedModem):
+        """What comes within 19 ms of an answer is lost."""
+
+        answered_at = 0.0
+
+        def _command(self, command: str) -> str | None:
+            if waiting.now - self.answered_at < 0.019:
+                return None
+            self.answered_at = waiting.now
+            return super()._command(command)
+
+    waiting = Desk(Hurried({"AT+CGMI": line("Telit")}))
+    waiting.plug().until(lambda: waiting.state is ModemState.READY, 10.0)
+
+
+def test_a_modem_without_an_imei_has_not_changed_its_sim_when_it_first_comes_up() -> None:
+    assert desk({"AT+CGSN": ERROR}).up().told(FaultSeen) == []
+
+
+def test_a_sim_that_refuses_its_iccid_for_a_moment_is_the_same_sim() -> None:
+    up = desk({"AT+CIMI": line("001010000000001")}).up()
+    up.modem.answers["AT+CCID"] = times(ERROR, ERROR, line(f"+CCID: {ICCID}"))
+    up.say("\r\nSMS Ready\r\n").run(10.0)
+    assert (up.session.snapshot().sim, up.told(FaultSeen)) == (ICCID, [])
+
+
+def test_a_sim_that_was_changed_without_a_word_is_noticed_at_the_next_poll() -> None:
+    up = desk().up()
+    up.modem.answers["AT+CCID"] = line("+CCID: 8944110000000000025")
+    up.session.poll(up.now)
+    up.run(5.0)
+    assert up.state is ModemState.READY
+    assert up.session.snapshot().sim == "8944110000000000025"
+    assert [fact.fault for fact in up.told(FaultSeen)] == [Fault.SIM_CHANGED]
+
+
+def test_a_missing_sim_of_which_the_modem_then_cannot_say_more_is_searched_with() -> None:
+    up = desk({"AT+CPIN?": "\r\n+CME ERROR: 10\r\n"}).plug().run(70.0)
+    assert up.state is ModemState.SIM_MISSING
+    up.modem.answers |= {"AT+CPIN?": ERROR, "AT+CREG?": line("+CREG: 0,2")}
+    up.run(30.0)
+    assert (states(up)[-1], up.told(FaultSeen)) == (ModemState.SEARCHING, [])

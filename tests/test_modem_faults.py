@@ -19,7 +19,9 @@ from simcourier.modem.facts import (
     SubmitEnd,
     SubmitEnded,
 )
+from simcourier.sms.address import parse_recipient
 from simcourier.sms.causes import Verdict
+from simcourier.sms.submit import encode_submit
 
 REPORT = "\r\n+CDS: 25\r\n079144770090000006{:02X}0C91447700091000511090718384225110907183252200\r\n"
 RESET = "AT+CFUN=1,1"
@@ -192,8 +194,8 @@ def test_a_refusal_is_told_once_with_its_class_and_its_words(final: str, fault: 
 
 def refuse(desk: Desk, times: int, final: str = "+CMS ERROR: 500") -> None:
     desk.modem.on_pdu = lambda _: f"\r\n{final}\r\n"
-    for number in range(times):
-        desk.submit(job(1000 + number, now=desk.now)).run(1.0)
+    for _ in range(times):
+        desk.submit(job(int(desk.now), now=desk.now)).run(1.0)  # each time another message
 
 
 @pytest.mark.parametrize("final", ["+CMS ERROR: 500", "+CMS ERROR: 313", "+CME ERROR: 0"])
@@ -226,6 +228,16 @@ def test_a_modem_that_goes_on_refusing_is_restarted_more_and_more_seldom() -> No
     pauses = [later - earlier for earlier, later in pairwise(at)]
     assert pauses == sorted(pauses)
     assert len(at) <= 6
+
+
+def test_one_message_that_is_refused_again_and_again_restarts_nothing() -> None:
+    desk = up({RESET: OK})
+    desk.modem.on_pdu = lambda _: "\r\n+CMS ERROR: 500\r\n"
+    for number in range(10):
+        pdus = encode_submit(parse_recipient("+447700900123"), "Code 738291", validity_s=3600 - 300 * number)
+        desk.submit(replace(job(number, now=desk.now), parts=pdus)).run(1.0)
+    assert ends(desk) == [SubmitEnd.NOT_SENT] * 10
+    assert RESET not in desk.modem.heard
 
 
 def test_a_message_that_is_taken_ends_the_row_of_refusals() -> None:
@@ -590,3 +602,72 @@ def test_a_modem_that_wants_pauses_gets_them_before_each_message() -> None:
     assert desk.modem.heard[-1] != "AT+CMGS=14"
     desk.run(0.03)
     assert ends(desk) == [SubmitEnd.SENT]
+
+
+# -- what was believed too much --------------------------------------------------------------------------------
+
+
+def test_a_phone_that_nothing_restarts_is_not_taken_down_for_refusing() -> None:
+    desk = up({"AT+CGMI": "\r\nNokia\r\n" + OK, "AT+CGMM": "\r\nNokia N79\r\n" + OK})
+    refuse(desk, 10)
+    assert desk.state is ModemState.READY
+    assert set(faults(desk)) == {Fault.REFUSED_MODEM}
+    assert recovered(desk) == []
+
+
+def test_a_restart_for_refusing_is_told_as_the_rung_that_it_is() -> None:
+    desk = up({RESET: OK})
+    refuse(desk, 4)
+    desk.until(lambda: desk.state is ModemState.READY, 10.0)
+    assert recovered(desk) == [(Fault.REFUSED_MODEM, Rung.RESET)]
+
+
+def test_a_port_that_goes_because_we_restart_a_modem_that_refuses_is_no_lost_port() -> None:
+    desk = up({RESET: OK})
+    refuse(desk, 4)
+    desk.session.lost(desk.now, "gone")
+    desk.plug().run(10.0)
+    assert set(faults(desk)) == {Fault.REFUSED_MODEM}
+
+
+def test_a_restart_for_refusing_that_is_itself_refused_leaves_the_modem_well() -> None:
+    desk = up()
+    refuse(desk, 4)
+    desk.run(5.0)
+    assert (desk.state, desk.session.modem.bout) == (ModemState.READY, None)
+
+
+def test_what_lte_says_of_itself_holds_up_no_modem_that_is_registered_otherwise() -> None:
+    desk = up({"AT+CEREG?": "\r\n+CEREG: 3,2\r\n" + OK})
+    desk.submit(job(now=desk.now), permitted=False).say("\r\n+CEREG: 2\r\n")
+    desk.session.permit(1, True, desk.now)
+    desk.settle()
+    assert ends(desk) == [SubmitEnd.SENT]
+
+
+def test_a_network_that_flaps_without_end_gives_the_job_back_at_once() -> None:
+    class Slow(Desk):
+        """Every answer takes 20 ms."""
+
+        def settle(self) -> None:
+            self.facts += self.session.take_facts()
+            if data := self.session.take_output():
+                self.later(0.02, self.modem.hear(data).decode("latin-1"))
+
+    desk = Slow().up()
+    for n in range(3000):
+        desk.later(0.01 * n, "\r\n+CREG: 2\r\n")
+    desk.run(0.05)
+    desk.submit(job(now=desk.now))
+    desk.until(lambda: ends(desk) == [SubmitEnd.NOT_SENT], 1.0)
+
+
+def test_numbers_that_a_modem_puts_into_a_refusal_are_in_no_reason() -> None:
+    desk = up()
+    refuse(desk, 1, "+CMS ERROR: code 738291 to +447700900123")
+    said = " ".join(
+        [fact.detail for fact in desk.told(FaultSeen)] + [f.reason for f in desk.told(SubmitEnded)]
+    )
+    assert "+CMS ERROR: code" in said
+    assert "738291" not in said
+    assert "447700900123" not in said

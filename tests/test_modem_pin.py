@@ -188,3 +188,62 @@ def test_the_last_try_is_left_to_a_human() -> None:
     assert tries(desk) == 0
     assert "one try left" in desk.session.snapshot().reason
     assert "in a phone" in desk.session.snapshot().reason
+
+
+def test_a_card_that_tells_its_iccid_now_and_then_not_gets_one_try() -> None:
+    modem = LockedModem(takes="\r\n+CME ERROR: 16\r\n")
+    desk = locked(modem)
+    allow(desk)
+    modem.answers["AT+CCID"] = "\r\n+CME ERROR: 11\r\n"
+    desk.run(60.0)
+    assert (tries(desk), len(desk.told(PinWanted))) == (1, 1)
+
+
+def test_a_card_that_tells_its_iccid_only_later_gets_one_try() -> None:
+    modem = LockedModem(takes="\r\n+CME ERROR: 16\r\n", iccid=False)
+    desk = locked(modem)
+    allow(desk)
+    modem.answers["AT+CCID"] = f"\r\n+CCID: {ICCID}\r\n" + OK
+    desk.run(60.0)
+    assert (tries(desk), len(desk.told(PinWanted))) == (1, 1)
+
+
+def test_another_card_in_the_same_modem_has_its_own_try() -> None:
+    modem = LockedModem(takes="\r\n+CME ERROR: 16\r\n")
+    desk = locked(modem)
+    allow(desk)
+    modem.answers["AT+CCID"] = "\r\n+CCID: 8944110000000000025\r\n" + OK
+    desk.run(20.0)
+    assert [fact.card for fact in desk.told(PinWanted)] == [ICCID, "8944110000000000025"]
+
+
+def test_an_ok_after_which_the_card_is_still_locked_is_not_taken_for_a_right_pin() -> None:
+    modem = LockedModem()
+    modem.answers['AT+CPIN="1234"'] = OK
+    desk = locked(modem)
+    for _ in range(60):
+        allow(desk)
+        desk.run(1.0)
+    assert (tries(desk), desk.told(PinJudged)) == (1, [])
+    assert "tried before" in desk.session.snapshot().reason
+
+
+def test_a_card_that_takes_some_seconds_to_open_is_waited_for() -> None:
+    modem = LockedModem()
+    modem.answers['AT+CPIN="1234"'] = OK
+    desk = locked(modem)
+    allow(desk)
+    desk.run(4.0)
+    modem.locked = False
+    desk.until(lambda: desk.state is ModemState.READY, 2.0)
+    assert ([fact.accepted for fact in desk.told(PinJudged)], tries(desk)) == ([True], 1)
+
+
+def test_a_pin_reaches_a_telit_only_after_its_pause() -> None:
+    modem = LockedModem()
+    modem.answers["AT+CGMI"] = "\r\nTelit\r\n" + OK
+    desk = locked(modem)
+    allow(desk)
+    assert tries(desk) == 0
+    desk.until(lambda: desk.state is ModemState.READY, 2.0)
+    assert tries(desk) == 1

@@ -18,6 +18,7 @@ from simcourier.sms.address import parse_recipient
 from simcourier.sms.anonymous import anonymous_pdu
 from simcourier.sms.submit import encode_submit
 from simcourier.sms.tpdu import decode_incoming, decode_submit
+from simcourier.virtual.profiles import PROFILES
 
 CODE, PHONE = "738291", "+447700900123"
 ACCENTED = "Ihr Code lautet 738291, gültig für 5 Minuten – niemandem sagen"
@@ -26,9 +27,10 @@ ACCENTED = "Ihr Code lautet 738291, gültig für 5 Minuten – niemandem sagen"
 class Recorded:
     """A session with a virtual modem in virtual time, of which everything is recorded."""
 
-    def __init__(self, scenario: str = "") -> None:
+    def __init__(self, scenario: str = "", device: str = "") -> None:
         self.box = VirtualDesk(scenario)
         self.session = Session("modem-1", "pretended", timings=Timings(), pin="4711")
+        self.session.modem.device = device
         self.recording = self.session.recording = Recording(self.box.now, self.box.now + 3600)
         self.facts: list[object] = []
         self.session.opening(self.box.now)
@@ -62,10 +64,12 @@ class Recorded:
                 self.session.advance(self.box.now)
             self.exchange()
 
-    def send(self, number: int, text: str) -> None:
+    def send(self, number: int, text: str, *, permitted: bool = True, more_follow: bool = False) -> None:
         pdus = encode_submit(parse_recipient(PHONE), text, validity_s=300)
-        self.session.submit(Job(number, pdus, self.box.now + 300), self.box.now)
-        self.session.permit(number, True, self.box.now)
+        job = Job(number, pdus, self.box.now + 300, more_follow=more_follow)
+        self.session.submit(job, self.box.now)
+        self.run(0.5)
+        self.session.permit(number, permitted, self.box.now)
         self.run(5)
 
     def file(self) -> str:
@@ -178,6 +182,16 @@ def say(recording: Recording, command: str, answer: str) -> str:
         ("AT", '\r\n+CUSD: 0,"00330032003000200045",72\r\nOK\r\n', "0033"),
         ("AT", '\r\n+CMT: "+447700900123",,"26/01/31,12:00:00+04"\r\nCode 738291, Muster\r\n', "Muster"),
         ("AT", "\r\nsomebody's words 738291\r\n", "words"),
+        ("AT", '\r\n+CPIN="1234"\r\n', "1234"),
+        ("AT", '\r\n+CMT: "+447700900123",,"26"\r\n#738291 is your code\r\n', "738291"),
+        ("AT", "\r\n*738291#\r\n", "738291"),
+        ("AT", '\r\n+CUSD: 0,"Dear Ann Muster, you have\r\n3.20 left"\r\n', "Muster"),
+        ("AT+CNUM", '\r\n+CNUM: "Ann","+447700900123",145\r\n', "Ann"),
+        ("AT", "\r\n$GPRMC,123519,A,4807.0381111,N,01131.000,E\r\n", "4807"),
+        ("AT", "\r\n+CGPSINFO: 3113.343286,N,12121.234064,E\r\n", "3113"),
+        ("AT", "\r\n+CMS ERROR: code 738291\r\n", "738291"),
+        ("AT", "\r\nERROR: your code is 738291\r\n", "738291"),
+        ("AT+CMGS=24", "\r\n> 0031000C91447700091032\r\n", "7700091032"),
         ("AT+CSCA?", '\r\n+CSCA: "002B003400340037003700300030",145\r\nOK\r\n', "00340034"),
     ],
 )
@@ -198,6 +212,7 @@ def test_what_tells_of_somebody_is_replaced(command: str, answer: str, secret: s
         ("AT+CMGS=14", "\r\n> "),
         ("AT", "\r\n+CMS ERROR: 512\r\n"),
         ("AT", "\r\nCOMMAND NOT SUPPORT\r\n"),
+        ("AT", "\r\n+CME ERROR: SIM not inserted\r\n"),
         ("AT", "\r\n^RSSI: 19\r\n\r\nSMS Ready\r\n"),
     ],
 )
@@ -255,6 +270,7 @@ def test_played_freely_a_recorded_modem_comes_up_and_sends() -> None:
     [
         ("# only words\n", "has no dialogue"),
         ("open\nshout AT\n", ":2: no line of a dialogue begins with 'shout'"),
+        ("open\n>> \\x\n", ":2: this is not Python's notation"),
     ],
 )
 def test_a_file_that_is_no_dialogue_is_refused_with_its_line(text: str, said: str) -> None:
@@ -264,10 +280,8 @@ def test_a_file_that_is_no_dialogue_is_refused_with_its_line(text: str, said: st
 
 @pytest.mark.parametrize("octets", [b"\r\n> ", b" ", b"\x00\xff\x1b", b"a\\b", b" x "])
 def test_octets_that_are_spelled_can_be_read_again(octets: bytes) -> None:
-    from simcourier.modem.rehearsal.scripted import unspelled
-
     line = f">> {dialogue.spelled(octets)}"
-    assert unspelled(dialogue.read(line, "x")[0].rest) == octets
+    assert dialogue.unspelled(dialogue.read(line, "x")[0].rest) == octets
 
 
 def test_a_desk_lets_no_time_pass_by_itself() -> None:
@@ -279,3 +293,27 @@ def test_a_desk_lets_no_time_pass_by_itself() -> None:
     before = desk.now
     desk.plug()
     assert desk.now == before
+
+
+def test_a_recording_that_is_over_costs_nothing() -> None:
+    recording = Recording(0.0, 60.0)
+    recording.heard(b"+CMT: and no end of the line", 61.0)
+    recording.flush(62.0)
+    assert recording.entries == []
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_what_any_make_was_recorded_with_is_played_again(name: str) -> None:
+    recorded = Recorded(f'profile = "{name}"\nreport_delay = 1.0\nsubmit_delay = 0.3\n', device="1-2")
+    recorded.run(60)
+    assert recorded.session.modem.state is ModemState.READY
+    recorded.send(1, f"Your code is {CODE}", more_follow=True)
+    recorded.session.poll(recorded.box.now)
+    recorded.run(30)
+    recorded.send(2, ACCENTED, permitted=False)
+    recorded.session.ussd(1, "*100#", recorded.box.now)
+    recorded.run(35)
+    recorded.box.network.text(PHONE, recorded.box.modem.sim, "hello", recorded.box.now)
+    recorded.run(10)
+    recorded.send(3, "x" * 300)
+    assert play(recorded.file()).desk.state is ModemState.READY

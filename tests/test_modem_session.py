@@ -203,7 +203,7 @@ def test_a_modem_that_says_it_in_pieces_says_the_same(sayings: list[str], chunk:
 
 def test_a_stray_prompt_gives_up_what_came_behind_it_in_the_same_chunk() -> None:
     desk = Desk(ScriptedModem({"AT+CSQ": None})).up(60.0)
-    desk.session.modem.unanswerable.clear()
+    desk.session.modem.muteness.clear()
     desk.session.poll(desk.now)
     desk.settle()
     desk.say("\r\n> \r\n+CSQ: 20,99\r\n" + OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from modem_desk import ERROR, ICCID, OK, Desk, Reply, ScriptedModem, job
 
 from simcourier.modem.duties import Chore
@@ -471,3 +472,97 @@ def test_a_full_store_loses_what_nobody_can_read_and_nothing_else() -> None:
     modem.cells["SM"] = {n: f"00060{n:03X}" for n in range(20)}
     desk = stored_desk(modem)
     assert (modem.cells["SM"], desk.session.snapshot().reason) == ({}, "")
+
+
+# -- what was believed too much --------------------------------------------------------------------------------
+
+
+def polled(desk: Desk, hours: float) -> Desk:
+    """Look at the network every half minute, as the appliance does."""
+    for _ in range(int(hours * 120)):
+        desk.session.poll(desk.now)
+        desk.run(30.0)
+    return desk
+
+
+def test_a_place_that_was_busy_once_is_cleared_later_whatever_lies_there_then() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.answers["AT+CMGD=3"] = "\r\n+CMS ERROR: 314\r\n"
+    modem.cells["SR"] = {3: report(9)}
+    desk.say('\r\n+CDSI: "SR",3\r\n')
+    del modem.answers["AT+CMGD=3"]
+    assert (told(desk), modem.cells["SR"]) == ([9], {3: report(9)})
+    assert (told(polled(desk, 1)), modem.cells["SR"]) == ([9], {})
+    modem.cells["SR"] = {3: report(10)}
+    desk.say('\r\n+CDSI: "SR",3\r\n')
+    assert (told(desk), modem.cells["SR"]) == ([9, 10], {})
+
+
+@pytest.mark.parametrize("lies_there", [report(9), MESSAGE, "FF" * 20])
+def test_a_full_store_that_says_ok_and_deletes_nothing_is_not_deleted_from_for_ever(lies_there: str) -> None:
+    class Full(StoringModem):
+        """One message fits into each store."""
+
+        def _command(self, command: str) -> str | None:
+            answer = super()._command(command)
+            return answer.replace(",20,", ",1,", 1) if answer and command.startswith("AT+CPMS=") else answer
+
+    modem = Full({"AT+CMGD=0": OK})
+    modem.cells["SM"] = {0: lies_there}
+    desk = polled(stored_desk(modem), 1)
+    assert 1 <= modem.heard.count("AT+CMGD=0") <= 8
+    assert len(told(desk)) + len(texts(desk)) + desk.session.modem.damaged_pdus == 1
+
+
+def test_what_is_deleted_is_deleted_from_the_store_it_was_read_from_though_another_was_selected_since() -> (
+    None
+):
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells = {"SR": {0: report(1)}, "SM": {0: report(2)}}
+    desk.say('\r\n+CDSI: "SR",0\r\n').run(10.0)
+    modem.store = "SM"  # it restarted without a word, or another program selected it
+    desk.session.stored(desk.told(ReportArrived)[0].token, desk.now)
+    desk.settle()
+    assert modem.cells == {"SR": {}, "SM": {0: report(2)}}
+
+
+def test_a_report_that_was_announced_while_the_port_was_opened_anew_is_found() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    desk.session.stalled(desk.now, "the port takes no bytes")
+    modem.cells["SR"] = {0: report(5)}
+    desk.run(1.0)
+    desk.session.opened(desk.now)
+    desk.until(lambda: told(desk) == [5], 5.0)
+
+
+def test_a_report_whose_notice_was_lost_is_found_within_minutes() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem)
+    modem.cells["SR"] = {0: report(5)}
+    assert told(polled(desk, 0.25)) == [5]
+
+
+def test_what_never_came_on_record_is_told_again_though_nothing_else_is_announced() -> None:
+    modem = StoringModem()
+    desk = stored_desk(modem, keeps=False)
+    modem.cells["SM"] = {4: MESSAGE}
+    desk.say('\r\n+CMTI: "SM",4\r\n')
+    desk.keeps = True
+    assert (texts(polled(desk, 0.5)), modem.cells["SM"]) == (["12", "12"], {})
+
+
+def test_where_nothing_can_lie_nothing_is_looked_for() -> None:
+    desk = Desk(inbound=False).up()
+    desk.modem.heard.clear()
+    polled(desk, 1)
+    assert not [text for text in desk.modem.heard if text.startswith("AT+CPMS")]
+
+
+def test_a_token_means_nothing_to_the_next_session_of_the_same_modem() -> None:
+    before, after = Stock(), Stock()
+    token = before.told(Place("SM", 0), report(1), 1000.0)
+    after.told(Place("SM", 0), report(2), 1060.0)
+    assert not after.recorded(token)

@@ -319,7 +319,7 @@ def test_a_job_without_parts_is_nothing_to_send() -> None:
 
 def test_a_job_that_comes_during_a_poll_waits_for_it() -> None:
     desk = up({"AT+CSQ": lambda _: None})
-    desk.session.modem.unanswerable.clear()
+    desk.session.modem.muteness.clear()
     desk.session.poll(desk.now)
     desk.settle()
     desk.submit(work(desk))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from modem_desk import ERROR, OK, Desk, Reply, ScriptedModem, job
 
-from simcourier.modem.facts import FaultSeen, ModemState, SubmitEnd, SubmitEnded, UssdEnd, UssdEnded
+from simcourier.modem.facts import (
+    FaultSeen,
+    ModemState,
+    ReportArrived,
+    SubmitEnd,
+    SubmitEnded,
+    UssdEnd,
+    UssdEnded,
+)
 
 ASK = 'AT+CUSD=1,"*100#",15'
 PACKED = 'AT+CUSD=1,"AA180C3602",15'
@@ -173,3 +181,13 @@ def test_the_texts_of_the_network_are_in_no_trace() -> None:
     assert "Balance" not in shown
     assert "07700900123" not in shown
     assert desk.told(FaultSeen) == []
+
+
+def test_a_report_and_a_notice_between_the_lines_of_an_answer_are_not_taken_for_its_text() -> None:
+    desk = asked(up())
+    desk.say('\r\n+CUSD: 0,"Your balance:\r\n')
+    desk.say("\r\n+CDS: 25\r\n079144770090000006090C91447700091000511090718384225110907183252200\r\n")
+    desk.say('\r\n+CMTI: "SM",3\r\n3.20 EUR",15\r\n')
+    assert ended(desk) == [(7, UssdEnd.DONE, "Your balance:\n3.20 EUR")]
+    assert [fact.report.tp_mr for fact in desk.told(ReportArrived)] == [9]
+    assert "AT+CMGR=3" in desk.modem.heard

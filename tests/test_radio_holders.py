@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from simcourier.radio.holders import in_use
+from simcourier.radio import holders
+from simcourier.radio.holders import Holders, in_use
 
 
 class Machine:
@@ -93,3 +95,20 @@ def test_a_name_with_control_characters_is_made_harmless(machine: Machine) -> No
 def test_a_machine_without_proc_tells_nothing_and_fails_not(tmp_path: Path) -> None:
     words = in_use(str(tmp_path / "x"), str(tmp_path / "none"), str(tmp_path / "none"))
     assert words.startswith("in use by another program")
+
+
+def test_for_many_ports_that_are_taken_the_processes_are_looked_through_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    whole = holders._processes
+
+    def note(proc: str) -> Iterator[int]:
+        looked.append(proc)
+        return whole(proc)
+
+    monkeypatch.setattr(holders, "_processes", note)
+    machine.process(42, "screen", machine.port)
+    asked = Holders(str(machine.proc), str(machine.cgroups))
+    assert {asked.in_use(str(machine.port)) for _ in range(64)} == {machine.words()}
+    assert len(looked) == 4, "once for the descriptors and once for the names, by each of the two"

@@ -18,7 +18,7 @@ from simcourier.modem.timings import Timings
 from simcourier.radio.link import Link, Origin
 from simcourier.radio.loop import Radio
 from simcourier.radio.opener import Opener
-from simcourier.radio.ports import PortError
+from simcourier.radio.ports import PortError, change_rate
 from simcourier.radio.rescue import Rescuer
 from simcourier.radio.roles import Role
 from simcourier.radio.specs import PortSpec, RadioSettings
@@ -34,12 +34,20 @@ class DeferringOpener(Opener):
         super().__init__()
         self.waiting: deque[Callable[[int | PortError], None]] = deque()
         self.looked_after = 0
+        self.changed: list[Callable[[], None]] = []
+        self.changes_at_once = True
 
     def open(self, path: str, baudrate: int, done: Callable[[int | PortError], None]) -> None:
         self.waiting.append(done)
 
     def close(self, fd: int) -> None:
         os.close(fd)
+
+    def change_rate(self, fd: int, rate: int, done: Callable[[], None]) -> None:
+        change_rate(fd, rate)
+        self.changed.append(done)
+        if self.changes_at_once:
+            done()
 
     def look_after(self) -> None:
         self.looked_after += 1
@@ -70,7 +78,13 @@ class FakeRescuer(Rescuer):
         self.asked: list[tuple[Rung, Place | None, Callable[[str], None]]] = []
         self.why = ""
 
-    def start(self, rung: Rung, place: Place | None, done: Callable[[str], None]) -> str:
+    def start(
+        self,
+        rung: Rung,
+        place: Place | None,
+        done: Callable[[str], None],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> str:
         self.asked.append((rung, place, done))
         return self.why
 
@@ -86,6 +100,7 @@ class Bench:
         self.sticks = FewSticks()
         self.rescuer: Rescuer = FakeRescuer()
         self.looked_around = 0
+        self.neighbour = ""
         self.facts: list[Fact] = []
         self.now = 1000.0
         self.modem = ScriptedModem()
@@ -101,6 +116,12 @@ class Bench:
 
     def look_around(self) -> None:
         self.looked_around += 1
+
+    def shared_with(self, link: Link) -> str:
+        return self.neighbour
+
+    def claim(self, link: Link, real_path: str, place: Place | None) -> str:
+        return ""
 
     def tell(self, link: Link, fact: Fact) -> None:
         self.facts.append(fact)
@@ -374,6 +395,28 @@ def test_a_stick_that_can_not_be_woken_has_its_port_opened_anew_at_once_and_the_
     bench.link.advance(bench.now)
     assert len(bench.deferring.waiting) == 1
     assert "its port is not on USB; its port is opened anew" in caplog.text
+
+
+def test_a_stick_is_not_woken_while_another_modem_is_on_its_usb_device(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    bench.neighbour = "modem-2 is on the USB device 1-2 too"
+    bench.up().link.session.modem.rescue_wanted = Rung.REAUTHORISE
+    bench.link.after_step(bench.now)
+    assert bench.rescuer.asked == []
+    assert "modem-2 is on the USB device 1-2 too; its port is opened anew" in caplog.text
+
+
+def test_what_others_tell_of_their_ports_does_not_end_the_wait_of_a_stick_for_its_turn(bench: Bench) -> None:
+    bench.up().link.session.modem.rescue_wanted = Rung.REAUTHORISE
+    bench.link.after_step(bench.now)
+    bench.link.look_now(bench.now)
+    bench.link.advance(bench.now)
+    assert not bench.deferring.waiting
+    bench.rescuer.asked[0][2]("")
+    bench.link.advance(bench.now)
+    assert bench.deferring.waiting
 
 
 def test_a_rescue_that_fails_later_is_told_and_the_port_opened_anew(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -84,11 +85,59 @@ def test_at_one_hub_one_stick_is_woken_at_a_time(bench: Bench, monkeypatch: pyte
     go = threading.Event()
     monkeypatch.setattr(Rescuer, "_reauthorise", lambda *_: go.wait(10))
     assert bench.start(tty="ttyUSB2") == ""
-    assert bench.start(tty="ttyUSB6") == "another stick of the hub 1-2 is just being woken"
-    go.set()
-    assert bench.said() == ""
     assert bench.start(tty="ttyUSB6") == ""
-    assert bench.said() == ""
+    assert bench.rescuer._busy == {"1-2"}
+    go.set()
+    assert [bench.said(), bench.said()] == ["", ""]
+
+
+def test_of_a_hub_that_died_each_stick_has_its_turn(usb: UsbTree, tmp_path: Path) -> None:
+    for number in range(5, 21):
+        usb.plug(f"1-3.{number}", "2c7c", "0125", {f"ttyUSB{number}0": 2})
+    bench = Bench(usb, tmp_path / "requests")
+    devices = [bench.devices / f"1-3.{number}" for number in range(5, 21)]
+    for device in devices:
+        (device / "authorized").write_text("dead")
+    for number in range(5, 21):
+        assert bench.start(tty=f"ttyUSB{number}0") == ""
+    assert [bench.said() for _ in devices] == [""] * 16
+    assert {(device / "authorized").read_text() for device in devices} == {"1"}
+
+
+def test_a_stick_is_let_be_that_went_before_its_turn_or_is_not_to_be_woken_any_more(
+    bench: Bench, usb: UsbTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, woken = threading.Event(), []
+    monkeypatch.setattr(Rescuer, "_reauthorise", lambda _, device: (woken.append(device), go.wait(10)))
+    usb.plug("1-2.5", "2c7c", "0125", {"ttyUSB10": 2})
+    assert bench.start(tty="ttyUSB2") == ""
+    assert bench.start(tty="ttyUSB6") == ""
+    place = bench.place("ttyUSB10")
+    assert bench.rescuer.start(Rung.REAUTHORISE, place, bench._said.put, lambda: False) == ""
+    usb.unplug("1-2.4")
+    usb.plug("1-2.4", "1e0e", "9001", {"ttyUSB11": 2})  # somebody else's, at the same socket
+    go.set()
+    left = "it went or came back by itself before its turn"
+    assert [bench.said() for _ in range(3)] == ["", left, left]
+    assert woken == ["1-2.3"]
+
+
+def test_more_hubs_than_threads_have_their_turn_and_no_thread_is_left(
+    usb: UsbTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "MOST_HUBS", 2)
+    for number in range(1, 7):
+        usb.plug(f"1-7.{number}.1", "2c7c", "0125", {f"ttyUSB7{number}": 2})
+    bench = Bench(usb, tmp_path / "requests")
+    for number in range(1, 7):
+        assert bench.start(tty=f"ttyUSB7{number}") == ""
+        assert len(bench.rescuer._busy) <= 2
+    assert [bench.said() for _ in range(6)] == [""] * 6
+    end = time.monotonic() + 10
+    while any(thread.name.startswith("rescue at") for thread in threading.enumerate()):
+        assert time.monotonic() < end
+    assert not bench.rescuer._waiting
+    assert not bench.rescuer._busy
 
 
 def test_what_can_not_be_woken_says_why(usb: UsbTree, tmp_path: Path) -> None:
@@ -259,6 +308,22 @@ def test_the_unit_follows_no_link(root: Root, tmp_path: Path) -> None:
     root.requests.symlink_to(elsewhere)
     assert root.run().returncode == 1
     assert (elsewhere / "1-2.3").read_text() == "precious"
+
+
+def test_a_unit_that_is_told_to_end_leaves_no_stick_without_authorisation(root: Root) -> None:
+    switch = root.usb.directory / "bus" / "usb" / "devices" / "1-2.3" / "authorized"
+    (root.requests / "1-2.3").touch()
+    (root.requests / "1-2.4").touch()
+    with subprocess.Popen(
+        ["sh", SCRIPT, root.requests, root.usb.directory, "1"], start_new_session=True
+    ) as unit:
+        end = time.monotonic() + 10
+        while switch.read_text() != "0\n":
+            assert time.monotonic() < end
+        os.killpg(unit.pid, signal.SIGTERM)  # as systemd does: all of the unit's processes
+        assert unit.wait(10) == 1
+    assert switch.read_text() == "1\n"
+    assert [request.name for request in root.requests.iterdir()] == ["1-2.4"]
 
 
 def test_the_unit_goes_on_behind_a_device_that_is_gone(root: Root) -> None:

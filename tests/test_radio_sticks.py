@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from usb_tree import UsbTree
 
 from simcourier.radio.discovery import Finder, Occupied
-from simcourier.radio.roles import TABLE, Role, role_of
+from simcourier.radio.roles import TABLE, Role, is_adapter, role_of
 from simcourier.radio.specs import DiscoverySpec
 from simcourier.radio.sticks import Sticks, worth_opening
 
@@ -62,9 +63,20 @@ def box(tmp_path: Path, usb: UsbTree) -> Box:
 
 def test_a_port_tells_its_usb_device_and_its_interface(usb: UsbTree) -> None:
     usb.plug("1-2.3", "2c7c", "0125", four())
-    place = Sticks(str(usb.directory)).place("/dev/ttyUSB2")
+    place = Sticks(str(usb.directory), labels=True).place("/dev/ttyUSB2")
     assert place is not None
     assert (place.device, place.interface, place.role, place.label) == ("1-2.3", 2, Role.AT, "Pretend Stick")
+
+
+def test_what_a_device_under_reset_would_keep_back_is_not_read(usb: UsbTree) -> None:
+    usb.plug("1-2.3", "2c7c", "0125", four())
+    for name in ("manufacturer", "product"):
+        held = usb.directory / "bus" / "usb" / "devices" / "1-2.3" / name
+        held.unlink()
+        os.mkfifo(held)  # who reads it waits for ever
+    place = Sticks(str(usb.directory)).place("/dev/ttyUSB2")
+    assert place is not None
+    assert (place.role, place.label) == (Role.AT, "")
 
 
 def test_a_port_that_is_not_on_usb_has_no_place(usb: UsbTree) -> None:
@@ -144,7 +156,27 @@ def test_what_an_admin_says_by_udev_holds_before_the_table(
 def test_no_stick_of_the_table_has_two_at_ports() -> None:
     for products in TABLE.values():
         for ports in products.values():
-            assert sum(role is Role.AT for role in ports.values()) == 1
+            assert sum(role is Role.AT for role in ports.values()) <= 1
+
+
+def test_a_known_at_port_that_is_not_there_yet_is_waited_for_and_no_unknown_port_is_probed(
+    usb: UsbTree,
+) -> None:
+    usb.plug("1-2", "1bc7", "1003", {"ttyUSB1": 1, "ttyUSB2": 2, "ttyUSB3": 3})
+    assert order(Sticks(str(usb.directory))) == []
+
+
+@pytest.mark.parametrize(
+    "driver", ["ftdi_sio", "ch341-uart", "edgeport_4", "moschip7720", "mos7840", "quatech-serial"]
+)
+def test_the_adapters_of_the_kernel_are_known_by_what_their_drivers_call_themselves(driver: str) -> None:
+    assert is_adapter(driver, "1234")
+    assert not is_adapter("option1", "1234")
+
+
+def test_a_receiver_of_positions_is_never_opened(usb: UsbTree) -> None:
+    usb.plug("1-2", "1546", "01a8", {"ttyACM0": 0}, driver="cdc_acm", descriptors={0: ("02", "01")})
+    assert order(Sticks(str(usb.directory))) == []
 
 
 def test_a_make_that_the_table_does_not_know_has_no_known_port() -> None:

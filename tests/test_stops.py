@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from inbound_texts import NATIONAL, SENDER, STOP, arrive, by_hand, delivers, write
+from sqlalchemy import select
 from test_inbound import care, listed, told
 from web_fixtures import PHONE, TEXT, WebBox, web_box
 from werkzeug.test import TestResponse
@@ -16,6 +17,9 @@ from simcourier.config import Inbound, Modem
 from simcourier.modem.facts import ModemState, SubmitEnd, SubmitEnded
 from simcourier.outbox import inbound as record
 from simcourier.outbox.access import Terms
+from simcourier.outbox.audit import Audit
+from simcourier.outbox.schema import messages
+from simcourier.outbox.stops import BY_SMS, Order, begin
 from simcourier.sms.address import Address, TypeOfNumber
 from simcourier.sms.address_field import encode_address
 
@@ -110,6 +114,27 @@ def test_what_waits_is_canceled_and_codes_are_not(web: WebBox) -> None:
         web.submitted()
     texts = len(web.radio.jobs)
     assert texts == 2, "the queue gives out what is left, and nothing else"
+
+
+def test_a_stop_does_not_look_through_a_long_queue(web: WebBox) -> None:
+    busy(web)
+    waiting = bulk(web)
+    web.settle()
+    steps: list[int] = []
+    with web.engine.begin() as connection:
+        row = connection.execute(select(messages)).mappings().one()
+        others = [
+            {**row, "n": n, "id": f"msg_{n:022}", "recipient": f"somebody {n}"} for n in range(10, 5_000)
+        ]
+        connection.execute(messages.insert(), others)
+        raw: Any = connection.connection.dbapi_connection
+        raw.set_progress_handler(lambda: steps.append(1), 100)
+        audit = Audit(b"k")
+        order = Order("key", "masked", BY_SMS, 1, frozenset({row["rank"]}), SENDER)
+        assert len(begin(connection, audit, order).dropped) == 1
+        raw.set_progress_handler(None, 0)
+    assert len(steps) < 50, "steps of SQLite's machine, in hundreds"
+    assert message(web, waiting)["status"] == "canceled"
 
 
 def test_a_verification_whose_code_never_left_is_closed(everything: WebBox) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from web_fixtures import CODE, PHONE, TEXT, WebBox, web_box
 
 from simcourier.config import Webhooks
-from simcourier.outbox import database
+from simcourier.outbox import database, reduction
 from simcourier.outbox.schema import idempotency, messages
 from simcourier.outbox.seal import Sealer
 from simcourier.sms.address import mask
@@ -217,3 +217,13 @@ def test_c14_numbers_are_reduced_on_schedule_and_still_found(box: WebBox, admin:
     held_now = box.post("/v1/privacy/export", admin, json={"to": PHONE}).json["messages"]
     assert [item["reduced"] for item in held_now] == [False, True]
     assert box.post("/v1/privacy/erase", admin, json={"to": PHONE}).json["messages"] == 2
+
+
+def test_a_message_behind_others_that_were_erased_is_reduced_as_well(box: WebBox, admin: str) -> None:
+    key, ever = box.key("messages:send", "messages:read"), 2**60
+    for _ in range(2):
+        deliver(box, key)
+        with box.engine.begin() as connection:
+            reduction.reduce_messages(connection, Sealer(b"k" * 32).number_key, ever, ever)
+            assert connection.execute(select(messages.c.recipient)).scalars().all() == [mask(PHONE)]
+        assert box.post("/v1/privacy/erase", admin, json={"to": PHONE}).json["messages"] == 1

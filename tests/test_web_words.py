@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from simcourier.modem.facts import ModemSnapshot, ModemState
+from simcourier.config import Pace
+from simcourier.dispatch.bars import Cause
+from simcourier.modem.facts import Fault, ModemSnapshot, ModemState
 from simcourier.outbox.message import MessageClass, Status
-from simcourier.service import BoxStatus, Glimpse, ModemView
-from simcourier_web.pages import words
+from simcourier.outbox.usage import Use
+from simcourier.service import Balance, BoxStatus, Glimpse, ModemView
+from simcourier.service.loads import Held, Load
+from simcourier.service.modems import Mishap
+from simcourier_web.pages import fleet, words
 from simcourier_web.pages.spans import span, visible
 from simcourier_web.pages.words import Tone
 
@@ -188,3 +193,61 @@ def test_the_gravest_thing_comes_first() -> None:
     assert (full.tone, full.headline) == (Tone.BAD, "The disk is almost full: no message is accepted.")
     assert "49 MB are free, 50 MB are needed" in full.lines[0]
     assert banner(box=replace(BOX, ready=False, modems=0)).headline == "No modem is connected."
+
+
+# --- what holds a SIM back ---
+
+
+def with_load(load: Load, **fields: object) -> words.ModemLine:
+    return words.modem_line(replace(view(**fields), load=load))  # type: ignore[arg-type] # by name
+
+
+@pytest.mark.parametrize(
+    ("held", "reason", "advice"),
+    [
+        (Held("the SIM waits", Cause.APPROVAL), "the SIM waits", "simcourier sims approve"),
+        (Held("no credit: 0.40 EUR", Cause.CREDIT), "no credit: 0.40 EUR", "Top it up"),
+        (Held("tests are lost", Cause.LOOP_TEST), "tests are lost", "Try it in a phone"),
+        (Held("over its pace", None, 1, 7300.0), "over its pace, for 2 h more", "goes on by itself"),
+        (Held("something else", Cause.OTHER), "something else", ""),
+    ],
+)
+def test_a_sim_that_is_held_back_is_told_with_what_to_do(held: Held, reason: str, advice: str) -> None:
+    line = with_load(Load(held=held))
+    assert (line.tone, line.state, line.reason) == (Tone.WARN, "Held back", reason)
+    assert advice in line.advice
+
+
+def test_a_modem_that_can_not_send_says_why_and_not_what_its_sim_lacks() -> None:
+    held = Load(held=Held("the SIM waits", Cause.APPROVAL))
+    assert with_load(held, state=ModemState.SIM_LOCKED, reason="PUK").reason == "PUK"
+    assert with_load(held, paused=True).state == "Paused"
+
+
+def test_a_sim_that_runs_low_is_a_warning_while_it_sends() -> None:
+    load = Load(balance=Balance(3.2, "EUR", NOW_MS, is_low=True))
+    line = with_load(load)
+    assert (line.tone, line.state, line.left) == (Tone.WARN, "Ready", "3.20 EUR left")
+    told = words.verdict(BOX, [line], 50)
+    assert told.lines == ("modem-1: Ready (its SIM runs low: 3.20 EUR left). Top it up.",)
+    assert with_load(Load(balance=Balance(30.2, "", NOW_MS))).tone is Tone.GOOD
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (Pace(), "12 today"),
+        (Pace(day=100, month=500), "12 of 100 today"),
+        (Pace(month=500), "80 of 500 this month"),
+        (Pace(hour=5), "3 of 5 this hour"),
+    ],
+)
+def test_what_a_sim_sent_is_told_against_its_nearest_bound(pace: Pace, said: str) -> None:
+    assert with_load(Load(used=Use(3, 12, 80), pace=pace)).sent == said
+
+
+def test_every_fault_has_its_words() -> None:
+    said = {fleet.mishap(Mishap(fault, "", 0, 5.0, None)) for fault in Fault}
+    assert len(said) == len(Fault)
+    assert not any(line.startswith(f"{fault},") for line in said for fault in Fault)
+    assert fleet.mishap(Mishap("silent", "", 0, 90.0, 3.4)) == "did not answer, 1 min ago; well after 3 s"

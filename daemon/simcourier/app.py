@@ -35,6 +35,7 @@ from simcourier.outbox import (
     hooks,
     key_check,
     recovery,
+    reduction,
     reports,
     verifications,
 )
@@ -314,6 +315,7 @@ class App:
         def work(connection: Connection) -> tuple[int, int]:
             found = duties.retire(connection, before_ms, place)
             hooks.rewind(connection)
+            reduction.rewind(connection)
             return found
 
         self._writer.submit(work, done, self._duty_failed)

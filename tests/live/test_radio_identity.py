@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -161,6 +162,52 @@ def test_a_stick_keeps_its_name_at_another_socket_and_under_other_names(start: S
     watch.until_ready("ttyUSB2")
     (snapshot,) = watch.radio.snapshots().values()
     assert (snapshot.port, snapshot.device) == (f"{desk.directory}/ttyUSB6", "1-4.1")
+
+
+def test_a_stick_that_was_found_before_its_configured_name_was_there_gives_way_to_it(
+    start: Start, desk: Desk
+) -> None:
+    link = desk.directory / "by-path"
+    watch = start(PortSpec(str(link), name="one"), discovery=desk.discovery, settings=desk.settings)
+    desk.plug("1-2", quectel(stick(1)))
+    watch.until_ready("ttyUSB2")
+    link.symlink_to(desk.directory / "ttyUSB2")  # udev was slow
+    watch.until_ready("one")
+    assert set(watch.radio.snapshots()) == {"one"}
+    assert [one.state for one in watch.told_of("ttyUSB2")][-1] is ModemState.ABSENT
+    desk.pull("1-2")
+    watch.until_state("one", ModemState.ABSENT)
+    desk.plug("1-4", quectel(stick(1), first=4))
+    watch.until_ready("one")
+
+
+def test_a_modem_whose_port_is_another_sticks_now_is_not_looked_for_there_when_it_is_restarted(
+    start: Start, desk: Desk
+) -> None:
+    watch = start(discovery=desk.discovery, settings=desk.settings)
+    desk.plug("1-2", quectel(stick(1)))
+    watch.until_ready("ttyUSB2")
+    desk.pull("1-2")
+    watch.until_state("ttyUSB2", ModemState.ABSENT)
+    desk.plug("1-2", quectel(stick(2)))
+    watch.until_ready("ttyUSB2-2")
+    before = watch.radio.snapshots()["ttyUSB2"]
+    watch.radio.restart("ttyUSB2")
+    done = threading.Event()
+    watch.radio.post(lambda _: done.set())
+    assert done.wait(10)
+    assert watch.radio.snapshots()["ttyUSB2"] == before
+
+
+def test_two_configured_ports_of_one_usb_device_are_known_to_share_it(start: Start, desk: Desk) -> None:
+    desk.plug("1-2", {"ttyUSB0": (0, stick(1)), "ttyUSB1": (1, stick(2))}, "1234", "5678")
+    desk.plug("1-3", {"ttyUSB4": (0, stick(3))}, "1234", "5678")
+    names = ("ttyUSB0", "ttyUSB1", "ttyUSB4")
+    watch = start(*(desk.directory / name for name in names), settings=desk.settings)
+    watch.until_ready(*names)
+    links = watch.radio._roster.named
+    assert watch.radio.shared_with(links["ttyUSB0"]) == "ttyUSB1 is on the USB device 1-2 too"
+    assert watch.radio.shared_with(links["ttyUSB4"]) == ""
 
 
 def test_two_sticks_that_swapped_their_ports_keep_their_names(start: Start, desk: Desk) -> None:

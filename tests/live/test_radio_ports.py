@@ -20,6 +20,7 @@ import serial
 
 from simcourier.radio import opener as opener_module
 from simcourier.radio import ports
+from simcourier.radio.holders import Holders
 from simcourier.radio.opener import Opener
 from simcourier.radio.ports import PortError, PortGoneError, open_port
 
@@ -194,7 +195,7 @@ class Stuck:
         monkeypatch.setattr(opener_module, "open_port", self.open)
         monkeypatch.setattr(opener_module, "STUCK_AFTER", 0.01)
 
-    def open(self, path: str, _: int) -> int:
+    def open(self, path: str, _baudrate: int, _holders: Holders) -> int:
         if path.startswith("stuck"):
             self.go.wait(10)
         raise PortError(path)
@@ -212,8 +213,22 @@ def test_a_port_that_hangs_while_it_is_opened_delays_no_other(monkeypatch: pytes
     opener.stop(5)
 
 
-def test_there_are_never_more_than_three_openers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_full_of_ports_that_hang_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, opener, opened = Stuck(monkeypatch), Opener(), threading.Event()
+    for number in range(15):
+        opener.open(f"stuck {number}", 9600, lambda _: None)
+    opener.open("well", 9600, lambda _: opened.set())
+    end = time.monotonic() + 5
+    while not opened.wait(0.02) and time.monotonic() < end:
+        opener.look_after()
+    assert opened.is_set()
+    stuck.go.set()
+    opener.stop(5)
+
+
+def test_openers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, opener = Stuck(monkeypatch), Opener()
+    monkeypatch.setattr(opener_module, "MOST_THREADS", 3)
     for number in range(10):
         opener.open(f"stuck {number}", 9600, lambda _: None)
     end = time.monotonic() + 5

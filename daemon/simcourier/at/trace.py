@@ -11,7 +11,7 @@ _SECRET = re.compile(r"[0-9A-Fa-f]{24,}|[0-9]{5,}")
 _PIN = re.compile(r"(CPIN\s*=\s*).+", re.IGNORECASE)
 _LONG_QUOTED = re.compile(r'"[^"]{5,}(?:"|$)')
 # `+CME ERROR: 10`, `^SYSSTART`, `#QSS: 0`; not `#482913 is your code`, `$GPRMC,...`, nor half an echo, `+CPIN="1234"`.
-NAMED = re.compile(r"[+^*%_#&$][A-Za-z][A-Za-z0-9]*(?: ?ERROR)? ?(?::|$)")
+NAMED = re.compile(r"[+^*%_#&$!][A-Za-z][A-Za-z0-9]*(?: ?ERROR)? ?(?::|$)")
 
 FINAL = re.compile(r"(?:OK|ERROR|COMMAND NOT SUPPORT|TOO MANY PARAMETERS)$", re.IGNORECASE)
 

@@ -27,6 +27,7 @@ from simcourier.verify.senders import Sender, sender
 
 DAY_MS = 24 * 3600 * 1000
 _RETIRE_EVERY_S = 3600.0
+_TELL_DROPPED_EVERY_S = 600.0
 
 LoopTest = Callable[[str, str, str], bool]
 """`arrived(text, modem, sim)`: was this the text of a loop test?"""
@@ -56,6 +57,8 @@ class Arrivals:
         self._ranks = frozenset(MessageClass(name).rank for name in self._settings.stop_classes)
         self._records = Records(tools.writer, tools.clock)
         self._retire_at = 0.0
+        self._dropped = 0
+        self._tell_dropped_at = 0.0
         self._log = log.get("care")
 
     def on_fact(self, fact: Fact) -> None:
@@ -67,6 +70,7 @@ class Arrivals:
         """Show the long messages whose missing parts were waited for long enough; drop what is too old."""
         self._records.try_again()
         self._flush()
+        self._tell_dropped()
         if self._tools.clock.monotonic() >= self._retire_at:
             self._retire_at = self._tools.clock.monotonic() + _RETIRE_EVERY_S
             self._retire()
@@ -120,7 +124,12 @@ class Arrivals:
             self._store(connection, kept, whole(arrival))
             return kept
         long = Long(arrival.sim, arrival.sender_key, place.reference, place.total)
-        if any(part.part == place.sequence for part in inbound.parts_of(connection, long)):
+        there = next(
+            (part for part in inbound.parts_of(connection, long) if part.part == place.sequence), None
+        )
+        if there is not None and self._opened(there) == arrival.piece:
+            return kept  # its network had no answer, and sent it again under another time
+        if there is not None:
             # The sender uses its reference for another message, and of this one nothing more will come.
             self._put_together(connection, kept, long)
         part = Part(
@@ -147,11 +156,18 @@ class Arrivals:
             metrics.inbound.labels(kind, modem).inc()
         if kept.dropped:
             metrics.inbound_dropped.inc(kept.dropped)
-            self._log.warning("more came in than is kept; the oldest was dropped", count=kept.dropped)
+            self._dropped += kept.dropped
         for stopped in kept.stopped:
             for n, rank, status in stopped.dropped:
                 dispatcher.dropped(n, rank, status)
             dispatcher.closed(stopped.closed)
+
+    def _tell_dropped(self) -> None:
+        """Say how much was dropped, seldom: a flood must not fill the log either."""
+        now = self._tools.clock.monotonic()
+        if self._dropped and now >= self._tell_dropped_at:
+            self._log.warning("more came in than is kept; the oldest was dropped", count=self._dropped)
+            self._dropped, self._tell_dropped_at = 0, now + _TELL_DROPPED_EVERY_S
 
     # --- long messages ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLateError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
@@ -76,6 +76,10 @@ def read(text: str, operator: Operator) -> tuple[float, str] | None:
     return None
 
 
+def _is_low(value: float, operator: Operator | None) -> bool:
+    return operator is not None and value < operator.low_balance
+
+
 def written(value: float, unit: str | None) -> str:
     """`3.20 EUR`."""
     return f"{value:.2f} {unit or ''}".rstrip()
@@ -100,8 +104,10 @@ class Balances:
             cards = equipment.cards(connection)
         for card in cards:
             if card.balance is not None and card.balance_at_ms is not None:
-                self._known[card.sim] = Balance(card.balance, card.balance_unit or "", card.balance_at_ms)
-                self._bar(card.sim, self._operators.of(card.network), self._known[card.sim])
+                operator, unit = self._operators.of(card.network), card.balance_unit or ""
+                is_low = _is_low(card.balance, operator)
+                self._known[card.sim] = Balance(card.balance, unit, card.balance_at_ms, is_low)
+                self._bar(card.sim, operator, self._known[card.sim])
 
     def on_fact(self, fact: Fact) -> None:
         """A card may be in another modem by now; answers come to who asked."""
@@ -174,7 +180,7 @@ class Balances:
             self._tell_unreadable(snapshot, operator)
             return None
         self._unreadable.discard(operator.name)
-        balance = Balance(*found, self._tools.clock.wall_ms())
+        balance = Balance(*found, self._tools.clock.wall_ms(), _is_low(found[0], operator))
         before = self._known.get(snapshot.sim)
         self._known[snapshot.sim] = balance
         self._show(snapshot)
@@ -193,9 +199,8 @@ class Balances:
     def _keep(
         self, snapshot: ModemSnapshot, operator: Operator, balance: Balance, before: Balance | None
     ) -> None:
-        is_low = balance.amount < operator.low_balance
-        was_low = before is not None and before.amount < operator.low_balance
-        if is_low and not was_low:
+        crosses = balance.is_low and not (before is not None and before.is_low)
+        if crosses:
             self._log.warning(
                 "a SIM runs low", modem=snapshot.name, balance=written(balance.amount, balance.unit)
             )
@@ -214,7 +219,7 @@ class Balances:
                 balance_unit=balance.unit,
                 balance_at_ms=balance.at_ms,
             )
-            if is_low and not was_low:
+            if crosses:
                 notify(connection, "sim.low-balance", balance.at_ms, None, data)
 
         self._records.write(work)
@@ -227,12 +232,9 @@ class Balances:
         if why != self._tools.dispatcher.fleet.barred(sim, Cause.CREDIT):
             self._tools.dispatcher.bar(sim, why, Cause.CREDIT)
 
-    def of(self, sim: str, network: str) -> Balance | None:
-        """What this SIM had last, and whether that is little; for any thread."""
-        operator, known = self._operators.of(network), self._known.get(sim)
-        if known is None or operator is None:
-            return known
-        return replace(known, is_low=known.amount < max(operator.low_balance, operator.least_balance))
+    def of(self, sim: str) -> Balance | None:
+        """What this SIM had last; for any thread."""
+        return self._known.get(sim)
 
     def forgotten(self, sim: str) -> None:
         """An admin had a card dropped, and that is on disk."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
@@ -37,6 +37,30 @@ class Judged:
     outcome: Outcome
     in_a_row: int = 0
     suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at all tests: who can take part, and which SIMs are suspended, by this look too."""
+
+    ends: Mapping[str, End]
+    now_ms: int
+    was_suspended: Callable[[str], bool]
+    suspended_now: set[str] = field(default_factory=set)
+
+    def is_suspended(self, sim: str) -> bool:
+        """Does this SIM send nothing for its lost tests?"""
+        return sim in self.suspended_now or self.was_suspended(sim)
+
+
+def _is_alone(connection: Connection, test: LoopTest, look: _Look) -> bool:
+    """Is any other SIM left to send, whose own last test was not lost too?
+
+    Where nothing arrives from anybody, more likely it is the tests that fail: codes go on through all.
+    """
+    others = {end.sim for end in look.ends.values() if end.may_send and not look.is_suspended(end.sim)}
+    last = (loops.last_from(connection, sim, 1) for sim in sorted(others - {test.from_sim}))
+    return any(not found or found[0].outcome is Outcome.ARRIVED for found in last)
 
 
 class Loops:
@@ -126,13 +150,12 @@ class Loops:
     # --- what does not ---
 
     def _judge_all(self, connection: Connection, ends: Mapping[str, End], now_ms: int) -> list[Judged]:
-        judged = (self._judge(connection, one, ends, now_ms) for one in loops.under_way(connection))
+        look = _Look(ends, now_ms, self._is_suspended)
+        judged = (self._judge(connection, one, look) for one in loops.under_way(connection))
         return [one for one in judged if one is not None]
 
-    def _judge(
-        self, connection: Connection, one: Open, ends: Mapping[str, End], now_ms: int
-    ) -> Judged | None:
-        test = one.test
+    def _judge(self, connection: Connection, one: Open, look: _Look) -> Judged | None:
+        test, now_ms = one.test, look.now_ms
         if one.status in _WAITING:
             return None
         if one.status is None or one.status in _UNSENT:
@@ -140,13 +163,16 @@ class Loops:
             loops.end(connection, test.n, Outcome.NOT_SENT, now_ms, said)
             return Judged(test, Outcome.NOT_SENT)
         left_at_ms = one.left_at_ms or test.at_ms
+        if now_ms < left_at_ms:
+            loops.end(connection, test.n, Outcome.UNCLEAR, now_ms, "the clock was set")
+            return Judged(test, Outcome.UNCLEAR)
         if now_ms - left_at_ms < self._settings.patience * 1000 and one.status is not Status.UNDELIVERED:
             return None
-        outcome, said = self._verdict(connection, one, ends)
+        outcome, said = self._verdict(connection, one, look.ends)
         loops.end(connection, test.n, outcome, now_ms, said)
         if outcome is not Outcome.LOST:
             return Judged(test, outcome)
-        return self._lost(connection, test, ends, now_ms)
+        return self._lost(connection, test, look)
 
     def _verdict(self, connection: Connection, one: Open, ends: Mapping[str, End]) -> tuple[Outcome, str]:
         """Whose fault is it that nothing came in?"""
@@ -180,21 +206,22 @@ class Loops:
             for last in loops.last_from(connection, other, 2)
         )
 
-    def _lost(self, connection: Connection, test: LoopTest, ends: Mapping[str, End], now_ms: int) -> Judged:
+    def _lost(self, connection: Connection, test: LoopTest, look: _Look) -> Judged:
         row: list[LoopTest] = []
         for earlier in loops.last_from(connection, test.from_sim, _LOOKED_AT):
             if earlier.outcome is not Outcome.LOST:
                 break
             row.append(earlier)
-        receivers = {end.sim for end in ends.values() if end.number and end.sim != test.from_sim}
+        receivers = {end.sim for end in look.ends.values() if end.number and end.sim != test.from_sim}
         tried = {earlier.to_sim for earlier in row}
         enough = self._settings.losses_to_suspend
         # Where there are two that could receive, one of them alone proves nothing.
-        suspended = bool(enough) and len(row) >= enough and len(tried) >= min(2, len(receivers))
-        is_new = suspended and not self._is_suspended(test.from_sim)
-        if is_new:
-            loops.suspend(connection, test, WHY, now_ms)
-        return Judged(test, Outcome.LOST, len(row), is_new)
+        is_proven = bool(enough) and len(row) >= enough and len(tried) >= min(2, len(receivers))
+        suspended = is_proven and not look.is_suspended(test.from_sim) and _is_alone(connection, test, look)
+        if suspended:
+            look.suspended_now.add(test.from_sim)
+            loops.suspend(connection, test, WHY, look.now_ms)
+        return Judged(test, Outcome.LOST, len(row), suspended)
 
     def _judged(self, judged: list[Judged]) -> None:
         for one in judged:
@@ -237,7 +264,8 @@ class Loops:
             place = int(self._tools.sealer.fingerprint(end.sim.encode())[:8], 16) / 0xFFFF_FFFF
             return now_ms - self._started_ms >= place * HOUR_MS
         hours = 1 if self._is_suspended(end.sim) else self._settings.hours
-        return now_ms - last_ms >= hours * HOUR_MS
+        # The clock may have been set back.
+        return not 0 <= now_ms - last_ms < hours * HOUR_MS
 
     def _begun(self, begun: tuple[NewTest, Waiting] | None) -> None:
         if begun is not None:

@@ -6,6 +6,7 @@ import itertools
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLateError
 from threading import BoundedSemaphore, Lock
+from typing import NamedTuple
 
 from simcourier.care.tools import CareTools
 from simcourier.errors import RequestError
@@ -19,6 +20,14 @@ _MOST_WAITING = 2
 """Of those that somebody waits for: each holds one of the threads that answer requests."""
 
 
+class Question(NamedTuple):
+    """What was asked of a modem, since when (monotonic seconds), and what has its answer."""
+
+    modem: str
+    since: float
+    answer: Future[UssdEnded]
+
+
 class Ussd:
     """Who asked what; `ask` is for any thread but the writer's, all else for any."""
 
@@ -26,7 +35,7 @@ class Ussd:
         self._tools = tools
         self._numbers = itertools.count(1)
         self._lock = Lock()
-        self._open: dict[int, tuple[str, Future[UssdEnded]]] = {}
+        self._open: dict[int, Question] = {}
         # Half of the threads stay for those who send.
         self._seats = BoundedSemaphore(max(1, min(_MOST_WAITING, tools.config.http.threads // 2)))
 
@@ -34,21 +43,26 @@ class Ussd:
         """Take an answer."""
         if type(fact) is UssdEnded:
             with self._lock:
-                _modem, future = self._open.pop(fact.request, ("", None))
-            if future is not None and future.set_running_or_notify_cancel():
-                future.set_result(fact)
+                question = self._open.pop(fact.request, None)
+            if question is not None and question.answer.set_running_or_notify_cancel():
+                question.answer.set_result(fact)
 
     def tick(self) -> None:
-        """Nothing is due by time: the session bounds each question."""
+        """Give up questions whose modem went without a word: the next one may be asked."""
+        now = self._tools.clock.monotonic()
+        with self._lock:
+            for number, question in list(self._open.items()):
+                if now - question.since > 2 * PATIENCE_S:
+                    del self._open[number]
 
     def begin(self, modem: str, code: str) -> Future[UssdEnded]:
         """Ask; the future has the answer, in the writer's thread. Raises RequestError `ussd-busy`."""
         future: Future[UssdEnded] = Future()
         with self._lock:
-            if len(self._open) >= MOST or any(name == modem for name, _ in self._open.values()):
+            if len(self._open) >= MOST or any(one.modem == modem for one in self._open.values()):
                 raise _busy()
             number = next(self._numbers)
-            self._open[number] = (modem, future)
+            self._open[number] = Question(modem, self._tools.clock.monotonic(), future)
         self._tools.radio.ussd(modem, number, code)
         return future
 
@@ -75,8 +89,8 @@ class Ussd:
 
     def _forget(self, given_up: Future[UssdEnded]) -> None:
         with self._lock:
-            for number, (_modem, future) in list(self._open.items()):
-                if future is given_up:
+            for number, question in list(self._open.items()):
+                if question.answer is given_up:
                     del self._open[number]
 
 

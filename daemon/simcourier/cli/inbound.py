@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from simcourier.cli.box import Box, Json
 
 _PAGE = 200
+_ANCHOR = 1_000
+"""Messages that are kept in mind to see what is new: some of them may be erased."""
 _PAUSE_S = 2.0
 _KINDS = {"stop": "wants no more messages", "start": "wants messages again", "data": "no text, as hex"}
 
@@ -63,17 +66,31 @@ def _gather(box: Box, limit: int, *, unacked: bool) -> list[Json]:
 
 
 def _follow(box: Box, shown: list[Json], *, ack: bool, as_json: bool) -> None:
-    known = {item["id"] for item in shown} or {item["id"] for item in box.get("inbound", limit=1)["items"]}
+    anchor = deque(_anchor(box, shown), maxlen=_ANCHOR)
+    since = max((item["received_at"] for item in anchor), default="")
     while True:
         time.sleep(_PAUSE_S)
-        new = newer(box, known)
+        new = newer(box, {item["id"] for item in anchor}, since)
         _show(new, as_json=as_json)
         _acknowledge(box, new if ack else [])
-        known = {item["id"] for item in new[-_PAGE:]} or known
+        anchor.extend(new)
+        since = max(since, *(item["received_at"] for item in new)) if new else since
 
 
-def newer(box: Box, known: set[str]) -> list[Json]:
-    """What came in behind the messages with these ids, the oldest first; without any everything there is."""
+def _anchor(box: Box, shown: list[Json]) -> list[Json]:
+    """What was shown and some that are older, these first: new is what came behind all that."""
+    items: list[Json] = box.get("inbound", limit=_PAGE)["items"]
+    ids = {item["id"] for item in shown}
+    last = len(items) if shown else 0
+    first = next((place for place, item in enumerate(items) if item["id"] in ids), last)
+    return [*items[:first:-1], *items[first : first + 1], *shown]
+
+
+def newer(box: Box, known: set[str], since: str = "") -> list[Json]:
+    """What came in behind the messages with these ids, the oldest first; without any everything there is.
+
+    Where all of these were erased meanwhile, it is what came after `since`.
+    """
     found: list[Json] = []
     cursor = None
     while True:
@@ -84,7 +101,7 @@ def newer(box: Box, known: set[str]) -> list[Json]:
             found.append(item)
         cursor = page["next_cursor"]
         if cursor is None:
-            return found[::-1]
+            return [item for item in found[::-1] if item["received_at"] > since]
 
 
 def _acknowledge(box: Box, items: list[Json]) -> None:

@@ -88,6 +88,8 @@ def _remarks(item: Json) -> list[str]:
     said = [str(item["reason"])] if item["reason"] else []
     if item["held"]:
         said.append(held(item))
+    if item["state"] in UP and item["reports"] == "none":
+        said.append("it tells no delivery reports")
     known = item["balance"]
     if known is not None and known["low"]:
         said.append(f"its SIM runs low: {balance(known)}")

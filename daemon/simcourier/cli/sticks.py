@@ -40,7 +40,7 @@ def sticks_here(modems: Mapping[str, str], let_go: Mapping[str, str]) -> list[St
         properties = Hotplug().properties
     except NoUdevError:
         properties = None
-    return group(Sticks(properties=properties).ports(), _by_tty(modems), _by_tty(let_go))
+    return group(Sticks(properties=properties, labels=True).ports(), _by_tty(modems), _by_tty(let_go))
 
 
 def _by_tty(by_port: Mapping[str, str]) -> dict[str, str]:

@@ -109,5 +109,11 @@ def add_row(made: Table, *cells: object, style: str = "") -> None:
 
 
 def write_json(value: Any) -> None:
-    """Write a value as JSON on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Write a value as JSON on standard output; it may be a terminal, so what could steer one is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo(
+        "".join(
+            character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+            for character in text
+        )
+    )

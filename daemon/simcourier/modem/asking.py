@@ -48,10 +48,9 @@ def ask(
     was only slow for a minute, with its SIM full, say, is to be asked again. `must`: without it there is no sending.
     """
     quirks = m.quirks
-    if text in quirks.never or (m.is_mute_on(text) and not must):
+    if text in quirks.never or (m.muteness.leaves_out(text, m.now) and not must):
         return SKIPPED
-    if quirks.pause:
-        yield Pause(quirks.pause)
+    yield from breathe(m)
     if text in quirks.lone:
         shape = Shape.LONE
     answer: Answer = yield Command(text, claims, timeout or m.timings.command, shape)
@@ -61,8 +60,14 @@ def ask(
     if answer.end is End.SILENCE:
         m.unanswered = text
         raise DialogueError(f"{text}: no answer", Fault.SILENT)
-    m.mute_on.pop(text, None)
+    m.muteness.heard(text)
     return answer
+
+
+def breathe(m: Modem) -> Procedure[None]:
+    """Leave a modem the pause that it wants before the next command."""
+    if m.pause:
+        yield Pause(m.pause)
 
 
 def in_short(answer: Answer) -> str:

@@ -40,19 +40,16 @@ def check(m: Modem) -> Procedure[None]:
     """See whether a modem that was ready has kept its SIM and settings; bring it up in full if not."""
     yield from ask(m, "ATE0")
     state = yield from ask_patiently(m, "AT+CPIN?", "+CPIN", timeout=m.timings.slow_command)
+    if state is not SKIPPED and (state.end is not End.OK or parse.pin_state(state.lines) not in OPEN):
+        return (yield from bring_up(m))
     mode = yield from ask(m, "AT+CMGF?", "+CMGF")
     notices = yield from ask(m, "AT+CNMI?", "+CNMI")
     other_sim = yield from has_other_sim(m)
-    kept = (
-        (state is SKIPPED or (state.end is End.OK and parse.pin_state(state.lines) in OPEN))
-        and not parse.first_number(mode.lines)
-        and parse.cnmi_values(notices.lines) == m.cnmi
-        and not other_sim
-    )
-    if kept:
-        yield from register(m)
-    else:
-        yield from bring_up(m)
+    kept = not parse.first_number(mode.lines) and parse.cnmi_values(notices.lines) == m.cnmi and not other_sim
+    if not kept:
+        return (yield from bring_up(m))
+    yield from register(m)
+    return None
 
 
 def poll(m: Modem) -> Procedure[None]:
@@ -72,11 +69,16 @@ def poll(m: Modem) -> Procedure[None]:
 
 
 def has_other_sim(m: Modem) -> Procedure[bool]:
-    """See whether the SIM is another one; a stick that does not notice the change itself sends on with the new one."""
+    """See whether the SIM is another one; a stick that does not notice the change itself sends on with the new one.
+
+    Until bring-up has seen to it, what comes in counts for the SIM that was there last, though it tells nothing now.
+    """
     sim = m.sim
     yield from read_sim(m)
     see_change(m)
-    return m.sim != sim
+    changed = m.sim != sim
+    m.sim = m.sim or sim
+    return changed
 
 
 def introduce(m: Modem) -> Procedure[None]:

@@ -31,6 +31,7 @@ from simcourier.modem.facts import (
     UssdEnded,
 )
 from simcourier.modem.ladder import Bout
+from simcourier.modem.muteness import Muteness
 from simcourier.modem.states import check_move
 from simcourier.modem.stock import Stock
 from simcourier.modem.talk import Talk, read_answer
@@ -52,13 +53,6 @@ class Standing(NamedTuple):
     since: float
 
 
-class Muteness(NamedTuple):
-    """How often in a row a command was left unanswered, and until when it is not sent therefore."""
-
-    times: int
-    until: float
-
-
 class PinEntered(NamedTuple):
     """A PIN that was entered, until the card shows whether it was right: no digest, no PIN."""
 
@@ -70,7 +64,7 @@ class PinEntered(NamedTuple):
 
 NONE_ENTERED = PinEntered("", frozenset(), "", -1e9)
 _NEVER_SEEN = Standing(ModemState.ABSENT, "", 0.0)
-_HEARD = Muteness(0, -1e9)
+_UNHURRIED = 0.05
 
 
 _KEPT = frozenset(
@@ -122,8 +116,8 @@ class Modem:
     failures: int = 0
     bout: Bout | None = None
     """The trouble it is in, until it is ready again."""
-    refusals: int = 0
-    """Submits refused in a row for causes that lie with SIM or modem."""
+    refused: set[bytes] = field(default_factory=set)
+    """Messages refused in a row for causes that lie with SIM or modem; one that is tried again is the same."""
     reset_after: float = 0.0
     reset_pause: float = 0.0
     """When, and how long after that, refusals alone may have it restarted again."""
@@ -180,8 +174,7 @@ class Modem:
     """Digests of PINs that were refused, or whose fate is unknown."""
     unanswered: str = ""
     """The command whose silence was the last trouble."""
-    mute_on: dict[str, Muteness] = field(default_factory=dict)
-    """Commands that this modem left unanswered, the last time that they were sent, although it was well."""
+    muteness: Muteness = field(default_factory=Muteness)
 
     flight: Flight | None = None
     doubt: tuple[int, int] | None = None
@@ -405,15 +398,10 @@ class Modem:
             else:
                 self.message(message)
 
-    def count_unanswered(self, command: str) -> None:
-        """A command was left unanswered though the modem is well: after the second time leave it out for a while."""
-        t, times = self.timings, self.mute_on.get(command, _HEARD).times + 1
-        pause = min(t.mute_limit, t.mute_pause * 4 ** (times - 2)) if times > 1 else 0.0
-        self.mute_on[command] = Muteness(times, self.now + pause)
-
-    def is_mute_on(self, command: str) -> bool:
-        """Whether a command is better left out for now."""
-        return self.now < self.mute_on.get(command, _HEARD).until
+    @property
+    def pause(self) -> float:
+        """Seconds that it wants between an answer and the next command, as far as it told what it is or shows it."""
+        return self.quirks.pause or (_UNHURRIED if self.muteness.hurried and self.quirks is UNKNOWN else 0.0)
 
     def remark(self) -> str:
         """What an admin should know of a modem that is ready."""
@@ -499,7 +487,7 @@ class Modem:
         self.full_stores.clear()
         self.store_warning = ""
         self.ussd_open = False
-        self.refusals = 0
+        self.refused.clear()
         self.link = LinkMode.USUAL
         self.chores.clear()
         self.reads.clear()
@@ -511,7 +499,7 @@ class Modem:
         self.store = ""
         self.store_at = -1e9
         self.unanswered = ""
-        self.mute_on.clear()
+        self.muteness.clear()
 
 
 def pin_digest(card: str, pin: str) -> str:

@@ -9,10 +9,11 @@ from simcourier.modem.asking import DialogueError, NoPromptError, SilenceError, 
 from simcourier.modem.duties import Chore, Ending, Flight, LinkMode, Permit, PromptTrust
 from simcourier.modem.facts import Fault, ModemState, SubmitEnd
 from simcourier.modem.modem import Modem
-from simcourier.modem.refusals import a_restart_may_help, fault_of
+from simcourier.modem.refusals import a_restart_may_help, fault_of, fingerprint
 from simcourier.modem.regaining import back_in_step, leave_prompt, prove_prompt, regain, restart
 from simcourier.modem.waits import AwaitPermit, InStep, Lull, Pause, Procedure, Rest, TypePdu
 from simcourier.sms.causes import Judgement, Kind, Verdict, judge
+from simcourier.sms.submit import SubmitPdu
 
 REFERENCE = ("+CMGS",)
 
@@ -160,8 +161,8 @@ def submit_part(m: Modem, flight: Flight, part: int) -> Procedure[None]:
     t = m.timings
     pdu = flight.job.parts[part]
     text = f"AT+CMGS={pdu.tpdu_length}"
-    if m.quirks.pause:
-        yield Pause(m.quirks.pause)
+    if m.pause:
+        yield Pause(m.pause)
     if m.now >= flight.job.deadline:
         return m.end(Ending(SubmitEnd.EXPIRED, "the deadline passed"))
     answer: Answer = yield Command(text, (), t.prompt, Shape.PROMPT)
@@ -208,7 +209,7 @@ def taken(m: Modem, flight: Flight, part: int, tp_mr: int | None) -> None:
     if tp_mr is None:
         raise DialogueError("+CMGS: no reference in it")
     m.part_submitted(flight, part, tp_mr)
-    m.refusals = 0
+    m.refused.clear()
     m.reset_pause = 0.0
     if flight.parts_sent == len(flight.job.parts):
         m.failures = 0
@@ -225,7 +226,7 @@ def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     flight.in_air = None
     ending = Ending(SubmitEnd.IN_DOUBT if doubtful else SubmitEnd.NOT_SENT, reason, judgement.verdict)
     fault = fault_of(judgement)
-    count_refusal(m, judgement)
+    count_refusal(m, judgement, flight.job.parts[flight.parts_sent])
     if judgement.verdict is Verdict.CARE:
         m.chores.add(Chore.LOOK)  # a full store (322) is emptied of its reports
         m.ail(fault, f"{reason} ({judgement.words})")
@@ -236,14 +237,18 @@ def refused(m: Modem, flight: Flight, text: str, answer: Answer) -> None:
     m.end(ending)
 
 
-def count_refusal(m: Modem, judgement: Judgement) -> None:
-    """A modem that refuses message after message for causes of its own is restarted, in growing intervals."""
+def count_refusal(m: Modem, judgement: Judgement, pdu: SubmitPdu) -> None:
+    """A modem that refuses message after message for causes of its own is restarted, in growing intervals.
+
+    One message that it refuses again and again may be at fault itself, whatever the cause says.
+    """
     if not a_restart_may_help(judgement):
-        m.refusals = 0
+        m.refused.clear()
         return
-    m.refusals += 1
-    if m.refusals >= m.timings.refusals and m.may_reset() and m.now >= m.reset_after:
-        m.refusals = 0
+    if len(m.refused) < m.timings.refusals:
+        m.refused.add(fingerprint(pdu))
+    if len(m.refused) >= m.timings.refusals and m.may_reset() and m.now >= m.reset_after:
+        m.refused.clear()
         m.reset_pause = min(m.timings.refusals_limit, max(m.timings.refusals_pause, 2 * m.reset_pause))
         m.reset_after = m.now + m.reset_pause
         m.chores.add(Chore.RESTART)

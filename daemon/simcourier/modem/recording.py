@@ -21,7 +21,7 @@ _HEX = re.compile(r"[0-9A-Fa-f]+")
 _DIGITS = re.compile(r"[0-9]{7,}")
 _QUOTED = re.compile(r'"([^"]*)("|$)')
 """The last quote of a line may be closed on another: an operator's answer by USSD has lines."""
-_NUMBER_ALONE = re.compile(r'"?\+?[0-9]{7,}[Ff]?"?')
+_NUMBER_ALONE = re.compile(r'(?:(?:ICCID|CCID|SCID|IMEI|IMSI|MEID|ESN) ?: ?)?"?\+?[0-9]{7,}[Ff]?"?')
 _SHORTEST_PDU = 24
 _TAC = 8
 """The first digits of an IMEI name the make; those stay."""
@@ -31,7 +31,7 @@ _IMSI = ("AT+CIMI", "AT+CIMI?")
 _IDENTITY = ("AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+GMI", "AT+GMM", "AT+GMR", "ATI", "AT+CGMI?", "AT+CGMM?")
 _PLACE = re.compile(r"\+C(?:E|G|5G)?REG", re.IGNORECASE)
 # Where the box stands, or which cell it hears.
-_POSITION = re.compile(r"[+^#$%*]\w*(?:GPS|GNSS|LOC|CPSI|ENG|MONI|SERV|CCLK|CELL)\w* ?:", re.IGNORECASE)
+_POSITION = re.compile(r"[+^#$%*!]\w*(?:GPS|GNSS|LOC|CPSI|ENG|MONI|SERV|CCLK|CELL)\w* ?:", re.IGNORECASE)
 # Of these every quoted word is somebody's, however short.
 _SOMEBODYS = re.compile(r"\+C(?:NUM|PB[RF]|LIP|COLP|CWA|USD|MT|DS|MGR|MGL|NAP) ?:", re.IGNORECASE)
 # Of these the quoted words are names of stores, alphabets and operators, and tell of nobody.
@@ -159,7 +159,7 @@ class Recording:
         if _POSITION.match(bare):
             return head + colon + re.sub("[0-9A-Fa-f]", "0", fields)
         if _ERROR.match(bare):
-            return head + colon + (fields if len(fields) < _LONGEST_WORDS and not _CODE.search(fields) else " 0")
+            return head + colon + _CODE.sub(lambda run: "0" * len(run[0]), fields[:_LONGEST_WORDS])
         if _SOMEBODYS.match(bare):
             line = _QUOTED.sub(lambda quoted: _unquoted(quoted, 1), line)
         elif not _OPEN_WORDS.match(bare):

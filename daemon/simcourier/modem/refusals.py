@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from simcourier.modem.facts import Fault
 from simcourier.sms.causes import Judgement, Kind, Verdict
+from simcourier.sms.submit import SubmitPdu
 
 # TS 24.011 annex E: what the network says of the subscription, which the SIM stands for. 21 is often: no credit.
 _SUBSCRIPTION = frozenset({8, 10, 21, 28, 29, 50})
@@ -43,3 +46,10 @@ def a_restart_may_help(judgement: Judgement) -> bool:
     """Tell whether refusals such as this one, again and again, speak of a modem that has lost its mind or its SIM."""
     fault = fault_of(judgement)
     return fault is Fault.REFUSED_MODEM or (fault is Fault.REFUSED_SIM and judgement.verdict is Verdict.CARE)
+
+
+def fingerprint(pdu: SubmitPdu) -> bytes:
+    """Return what tells one message from another: its PDU without TP-VP, which is shorter at each new try."""
+    address = 2 + (int(pdu.hex[6:8], 16) + 1) // 2  # TS 23.040 section 9.2.2.2, behind an empty SCA field
+    validity = 2 * (3 + address + 2)
+    return blake2b((pdu.hex[:validity] + pdu.hex[validity + 2 :]).encode(), digest_size=8).digest()

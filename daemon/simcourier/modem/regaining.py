@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simcourier.at.engine import Answer, Command, End, Shape
-from simcourier.modem.asking import DialogueError, in_short
+from simcourier.modem.asking import DialogueError, breathe, in_short
 from simcourier.modem.duties import PromptTrust
 from simcourier.modem.facts import Fault, ModemState, Rung
 from simcourier.modem.ladder import Steps
@@ -33,7 +33,7 @@ def regain(m: Modem) -> Procedure[None]:
         yield from pace(m, missed, answer)
     keep_rate(m)
     if m.unanswered and not missed:
-        m.count_unanswered(m.unanswered)
+        m.muteness.count(m.unanswered, t, m.now)
     m.unanswered = ""
     yield InStep()
 
@@ -78,6 +78,7 @@ def prove_prompt(m: Modem) -> Procedure[None]:
     t = m.timings
     while True:
         patience = t.prompt_test if m.now - m.standing.since < t.prompt_eagerly else t.prompt
+        yield from breathe(m)
         answer: Answer = yield Command("AT+CMGS=10", (), patience, Shape.PROMPT)
         if answer.end is End.PROMPT:
             yield from leave_prompt(m)
@@ -117,6 +118,7 @@ def restart(m: Modem, reason: str) -> Procedure[None]:
     was_well = m.bout is None
     bout = m.bout or m.ail(Fault.REFUSED_MODEM, reason)
     bout.take(Rung.RESET, m.now)
+    yield from breathe(m)
     answer: Answer = yield Command(m.quirks.reset, (), m.timings.command)
     if answer.end is End.ERROR:
         m.bout = None if was_well else bout

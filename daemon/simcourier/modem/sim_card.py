@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simcourier.at import parse
 from simcourier.at.engine import Answer, Command, End, Shape
-from simcourier.modem.asking import SKIPPED, DialogueError, ask, ask_patiently
+from simcourier.modem.asking import SKIPPED, DialogueError, ask, ask_patiently, breathe
 from simcourier.modem.duties import Permit
 from simcourier.modem.facts import Fault, ModemState, PinJudged, PinWanted
 from simcourier.modem.modem import NONE_ENTERED, Modem, PinEntered, pin_digest
@@ -40,6 +40,7 @@ _LOCKS = {
 CORRECT_IT = "correct it and restart the modem, or take the PIN off in a phone"
 
 _RADIO_ON = 1
+_IDENTITY_TRIES = 4
 
 _ICCID_COMMANDS = (("AT+CCID", "+CCID"), ("AT+ICCID", "+ICCID"), ("AT^ICCID?", "^ICCID"))
 _IMSI_COMMAND = ("AT+CIMI", "+CIMI")
@@ -48,7 +49,7 @@ _IMSI_COMMAND = ("AT+CIMI", "+CIMI")
 # -- which card -----------------------------------------------------------------------------------------------------
 
 
-def read_sim(m: Modem, *, tries: int | None = None) -> Procedure[None]:
+def read_sim(m: Modem, *, tries: int = _IDENTITY_TRIES) -> Procedure[None]:
     """Ask for the ICCID in the ways there are, then for the IMSI; what worked is asked again later.
 
     What worked with this modem before is asked several times, since another way may give another identity: a SIM
@@ -59,10 +60,11 @@ def read_sim(m: Modem, *, tries: int | None = None) -> Procedure[None]:
     for text, claim in sorted(commands, key=lambda command: command[0] != m.sim_command):
         known = told_before and text == m.sim_command
         sim = yield from ask_identity(m, text, claim)
-        for _ in range(((tries or m.timings.sim_start_tries) if known and not sim else 1) - 1):
+        left = tries - 1 if known else 0
+        while not sim and left:
+            left -= 1
             yield Pause(m.timings.sim_start_pause)
-            if sim := (yield from ask_identity(m, text, claim)):
-                break
+            sim = yield from ask_identity(m, text, claim)
         if sim:
             m.sim_command = text
             m.identify(sim)
@@ -229,6 +231,7 @@ def try_pin(m: Modem, card: str, pin: str, digest: str) -> Procedure[None]:
     unnamed = pin_digest(unnamed_card(m), pin)
     m.pins_tried |= {digest, unnamed}
     m.pin_entered = PinEntered(card, frozenset({digest, unnamed}), digest, m.now)
+    yield from breathe(m)  # a PIN that is lost on the way counts as tried
     answer: Answer = yield Command(f'AT+CPIN="{pin}"', (), m.timings.slow_command)
     if answer.end is End.SILENCE:
         raise DialogueError("AT+CPIN=...: no answer")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 MOST_RECORDED = 512
 """Digests kept of what is on record: such a message is deleted when it is met, and never told again."""
 MOST_PLACES = 1024
 _NEVER = -1e9
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Place(NamedTuple):
@@ -45,8 +47,10 @@ class Stock:
         self._places: dict[Place, Lying] = {}
         self._by_token: dict[int, Place] = {}
         self._by_digest: dict[bytes, Lying] = {}
-        self._recorded: dict[bytes, float] = {}
-        """What is on record, or was given up, with the time of the last try to delete it."""
+        self._recorded: dict[bytes, None] = {}
+        """What is on record, or was given up."""
+        self._tried: dict[Doomed, float] = {}
+        """When it was last tried to delete something."""
         self._last_token = 0
 
     def clear(self) -> None:
@@ -57,6 +61,7 @@ class Stock:
             self._by_token,
             self._by_digest,
             self._recorded,
+            self._tried,
         ):
             held.clear()
 
@@ -67,10 +72,11 @@ class Stock:
         becomes deletable here, but not again at once: some modems say OK and delete nothing.
         """
         digest = _digest(pdu)
-        if (tried_at := self._recorded.get(digest)) is not None:
+        if digest in self._recorded:
             self._forget(place)
-            if now - tried_at >= retell:
-                self._doom(place, digest)
+            doomed = Doomed(place, digest)
+            if now - self._tried.get(doomed, _NEVER) >= retell:
+                self._doom(doomed)
             return True
         lying = self._by_digest.get(digest)
         return lying is not None and (not lying.token or now - lying.told_at < retell)
@@ -99,10 +105,11 @@ class Stock:
 
     def take_deletable(self, now: float) -> Place:
         """Return where to delete next; there is something."""
-        place, digest = self.deletable.popleft()
-        if digest in self._recorded:
-            self._recorded[digest] = now
-        return place
+        doomed = self.deletable.popleft()
+        self._tried.pop(doomed, None)
+        self._tried[doomed] = now
+        _keep_newest(self._tried)
+        return doomed.place
 
     def leaving(self, store: str) -> int:
         """How many messages of a store are told, or on record, and so will be deleted."""
@@ -131,16 +138,19 @@ class Stock:
 
     def _let_go(self, place: Place) -> None:
         digest = self._places[place].digest
-        self._recorded[digest] = _NEVER
-        if len(self._recorded) > MOST_RECORDED:
-            del self._recorded[next(iter(self._recorded))]
+        self._recorded[digest] = None
+        _keep_newest(self._recorded)
         self._forget(place)
-        self._doom(place, digest)
+        self._doom(Doomed(place, digest))
 
-    def _doom(self, place: Place, digest: bytes) -> None:
-        doomed = Doomed(place, digest)
+    def _doom(self, doomed: Doomed) -> None:
         if doomed not in self.deletable:
             self.deletable.append(doomed)
+
+
+def _keep_newest(held: dict[K, V]) -> None:
+    if len(held) > MOST_RECORDED:
+        del held[next(iter(held))]
 
 
 def _digest(pdu: str) -> bytes:

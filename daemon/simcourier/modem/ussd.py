@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from simcourier.at.engine import Answer, Command, End
-from simcourier.modem.asking import DialogueError, ask, in_short
+from simcourier.modem.asking import DialogueError, ask, breathe, in_short
 from simcourier.modem.facts import Fault, UssdEnd
 from simcourier.modem.modem import Modem
-from simcourier.modem.waits import Pause, Procedure
+from simcourier.modem.waits import Procedure
 from simcourier.sms.ussd_text import pack_ussd
 
 
@@ -32,10 +32,8 @@ def converse(m: Modem) -> Procedure[None]:
 def ask_for(m: Modem, code: str, *, packed: bool) -> Procedure[str]:
     """Send the request as text, or (some Huawei sticks) as packed septets; return what it was refused with."""
     said = pack_ussd(code) if packed else code
-    if m.quirks.pause:
-        yield Pause(m.quirks.pause)
-    command = Command(f'AT+CUSD=1,"{said}",15', (), m.timings.ussd_command)
-    answer: Answer = yield command
+    yield from breathe(m)
+    answer: Answer = yield Command(f'AT+CUSD=1,"{said}",15', (), m.timings.ussd_command)
     if answer.end is End.SILENCE:
         m.end_talk(UssdEnd.SILENT, "AT+CUSD: no answer")
         raise DialogueError("AT+CUSD: no answer", Fault.SILENT)

@@ -122,9 +122,7 @@ def forget_card(connection: Connection, sim: str) -> bool:
 
 def last_loop_tests(connection: Connection) -> dict[str, tuple[str, int]]:
     """How the last test of each sending SIM ended, and when."""
-    last = (
-        select(func.max(loop_tests.c.n)).where(loop_tests.c.outcome != "").group_by(loop_tests.c.from_sim)
-    )
+    last = select(func.max(loop_tests.c.n)).where(loop_tests.c.outcome != "").group_by(loop_tests.c.from_sim)
     rows = connection.execute(
         select(loop_tests.c.from_sim, loop_tests.c.outcome, loop_tests.c.ended_at_ms).where(
             loop_tests.c.n.in_(last)

@@ -155,22 +155,24 @@ def add(connection: Connection, new: NewInbound) -> int:
 
 
 def _make_room(connection: Connection, new: NewInbound, n: int) -> int:
-    lately = select(inbound.c.n).where(
-        inbound.c.sender_key == new.sender_key, inbound.c.received_at_ms > new.received_at_ms - HOUR_MS
-    )
-    too_many = connection.execute(
-        lately.order_by(inbound.c.n.desc()).offset(MOST_OF_SENDER).limit(BATCH)
-    ).scalars()
-    gone = connection.execute(inbound.delete().where(inbound.c.n.in_(list(too_many)))).rowcount
+    too_many = _lately(connection, new.sender_key, new.received_at_ms, MOST_OF_SENDER, BATCH)
+    gone = connection.execute(inbound.delete().where(inbound.c.n.in_(too_many))).rowcount
     return gone + connection.execute(inbound.delete().where(inbound.c.n <= n - MOST)).rowcount
 
 
 def is_flooding(connection: Connection, sender_key: str, now_ms: int) -> bool:
     """Has this sender written as much in the last hour as is kept of it?"""
-    lately = select(inbound.c.n).where(
-        inbound.c.sender_key == sender_key, inbound.c.received_at_ms > now_ms - HOUR_MS
-    )
-    return connection.execute(lately.offset(MOST_OF_SENDER - 1).limit(1)).first() is not None
+    return bool(_lately(connection, sender_key, now_ms, MOST_OF_SENDER - 1, 1))
+
+
+def _lately(connection: Connection, sender_key: str, now_ms: int, behind: int, limit: int) -> list[int]:
+    """What this sender wrote in the last hour, the newest first, without the first `behind` of it.
+
+    Only the newest are looked at, whatever is kept of this sender from other hours.
+    """
+    newest = select(inbound.c.n, inbound.c.received_at_ms).where(inbound.c.sender_key == sender_key)
+    rows = connection.execute(newest.order_by(inbound.c.n.desc()).offset(behind).limit(limit))
+    return [row.n for row in rows if row.received_at_ms > now_ms - HOUR_MS]
 
 
 def keep_part(connection: Connection, part: Part) -> int:

@@ -1,4 +1,4 @@
-"""What names messages, verifications and what came in beside their own rows: deliveries, notices, answers kept for repetitions."""
+"""What names messages, verifications and what came in beside their rows: deliveries, notices, answers kept."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, and_, func, literal_column, or_, select
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox import audit, hooks, reading
+from simcourier.outbox import audit, hooks, reading, reduction
 from simcourier.outbox.duties import BATCH
 from simcourier.outbox.message import FINAL
 from simcourier.outbox.reduction import DAY_MS, OPEN_MS, WAITING
@@ -278,6 +278,7 @@ def erase_messages(connection: Connection, number: Number, now_ms: int) -> int:
         connection.execute(parts.delete().where(parts.c.message.in_(gone)))
         connection.execute(messages.delete().where(messages.c.n.in_(gone)))
         hooks.rewind(connection)
+        reduction.rewind(connection)
     return len(gone)
 
 
@@ -311,6 +312,7 @@ def erase_reports(connection: Connection, number: Number) -> int:
     for start in range(0, len(seqs), BATCH):
         some = seqs[start : start + BATCH]
         connection.execute(unmatched_reports.delete().where(unmatched_reports.c.seq.in_(some)))
+    reduction.rewind(connection)
     return len(seqs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.engine import Connection
 
 from simcourier.outbox.duties import BATCH
@@ -122,6 +122,18 @@ def reduce_inbound(connection: Connection, before_ms: int) -> int:
         connection.execute(inbound.update().where(inbound.c.n == row.n).values(sender=mask(row.sender)))
     _set_place(connection, name, place, old[-1].n if old else place)
     return len(old)
+
+
+def rewind(connection: Connection) -> None:
+    """Move the places back to the last row there is.
+
+    SQLite gives the number of a deleted last row again: behind the place that row's number would be kept whole. So
+    this belongs into each transaction that deletes messages or reports.
+    """
+    for name, column in ((f"{_REDUCED}msg", messages.c.n), (f"{_REDUCED}rep", unmatched_reports.c.seq)):
+        last = connection.execute(select(func.max(column))).scalar() or 0
+        of_it = and_(relay_cursors.c.name == name, relay_cursors.c.seq > last)
+        connection.execute(relay_cursors.update().where(of_it).values(seq=last))
 
 
 def _place(connection: Connection, name: str) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from simcourier.outbox import verifications as record
 from simcourier.outbox.audit import Audit, Entry
-from simcourier.outbox.lanes import AWAITS_SECOND, IS_QUEUED
+from simcourier.outbox.lanes import AWAITS_SECOND
 from simcourier.outbox.message import Status
 from simcourier.outbox.notices import notify
 from simcourier.outbox.schema import messages, stops, verifications
@@ -131,7 +131,8 @@ def _cancel_waiting(connection: Connection, order: Order) -> tuple[tuple[Dropped
     connection.execute(messages.update().where(AWAITS_SECOND, *to_it).values(body=None, second_at_ms=None))
     rows = connection.execute(
         select(messages.c.n, messages.c.rank, messages.c.verification)
-        .where(*to_it, IS_QUEUED)
+        # Under both conditions as they are, SQLite would go through the whole queue, not through what is to the number.
+        .where(*to_it, func.lower(messages.c.status) == Status.QUEUED)
         .limit(MOST_CANCELED)
     ).all()
     dropped: list[Dropped] = []

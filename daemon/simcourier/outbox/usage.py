@@ -52,15 +52,18 @@ def meet(connection: Connection, sim: str, month: str, number_key: str) -> None:
 
 
 def used(connection: Connection, now_ms: int, day_ms: int, month_ms: int) -> dict[str, Use]:
-    """What each SIM sent in this hour, and since the day and the month began."""
+    """What each SIM sent in this hour, and in the day and the month that began at these times."""
     hour_ms = now_ms // HOUR_MS * HOUR_MS
 
-    def since(begin_ms: int) -> Any:
-        segments = sim_usage.c.segments
-        return func.sum(segments).filter(sim_usage.c.hour_ms >= begin_ms)
+    def within(begin_ms: int, hours: int) -> Any:
+        # Of a clock that was set back there are hours on record that are still to come.
+        end_ms = begin_ms + hours * HOUR_MS
+        return func.sum(sim_usage.c.segments).filter(
+            sim_usage.c.hour_ms >= begin_ms, sim_usage.c.hour_ms < end_ms
+        )
 
     rows = connection.execute(
-        select(sim_usage.c.sim, since(hour_ms), since(day_ms), since(month_ms))
+        select(sim_usage.c.sim, within(hour_ms, 1), within(day_ms, 24), within(month_ms, 31 * 24))
         .where(sim_usage.c.hour_ms >= min(day_ms, month_ms))
         .group_by(sim_usage.c.sim)
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 MODEM_MANAGER = "ModemManager"
 _MOST_PROCESSES = 5000
+_LOOK_EVERY = 5.0
 # Programs that are known to open modems: named where the holder itself can't be seen.
 _SUSPECTS = (
     MODEM_MANAGER,
@@ -28,18 +30,40 @@ _ADVICE = {
 }
 
 
+class Holders:
+    """Who has which port open. Many ports may be taken at once and are tried again and again: all processes are
+    looked through for all of them together, and not more often than every few seconds."""
+
+    def __init__(self, proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> None:
+        self._proc = proc
+        self._cgroups = cgroups
+        self._seen: tuple[float, dict[str, list[int]], str] = (-_LOOK_EVERY, {}, "")
+
+    def in_use(self, path: str) -> str:
+        """Return who has the port open, in words that follow its path."""
+        held, suspect = self._look(time.monotonic())
+        pids = held.get(os.path.realpath(path), [])
+        pid = next((pid for pid in pids if pid != os.getpid()), None)
+        if pid is not None:
+            name = _name(self._proc, pid)
+            return f"in use by {name} (process {pid}): {_advice(name)}"
+        if pids:
+            return "in use by simcourier itself, under another name: configure it once"
+        if suspect:
+            return f"in use by another program, most likely {suspect}: {_advice(suspect)}"
+        return "in use by another program: end it, or keep the port out of discovery.ports"
+
+    def _look(self, now: float) -> tuple[dict[str, list[int]], str]:
+        at, held, suspect = self._seen
+        if now >= at + _LOOK_EVERY:
+            held, suspect = _held(self._proc), _suspect(self._proc, self._cgroups)
+            self._seen = now, held, suspect
+        return held, suspect
+
+
 def in_use(path: str, proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> str:
-    """Return who has the port open, in words that follow its path."""
-    pid = _holder(path, proc)
-    if pid is not None and pid == os.getpid():
-        return "in use by simcourier itself, under another name: configure it once"
-    if pid is not None:
-        name = _name(proc, pid)
-        return f"in use by {name} (process {pid}): {_advice(name)}"
-    suspect = _suspect(proc, cgroups)
-    if suspect:
-        return f"in use by another program, most likely {suspect}: {_advice(suspect)}"
-    return "in use by another program: end it, or keep the port out of discovery.ports"
+    """The same, looked at just now."""
+    return Holders(proc, cgroups).in_use(path)
 
 
 def _advice(name: str) -> str:
@@ -54,27 +78,26 @@ def _processes(proc: str) -> Iterator[int]:
     yield from [int(name) for name in names if name.isdecimal()][:_MOST_PROCESSES]
 
 
-def _holder(path: str, proc: str) -> int | None:
-    """The process with a descriptor on the port, as far as we may see; another one rather than ourselves."""
-    real, ours = os.path.realpath(path), None
+def _held(proc: str) -> dict[str, list[int]]:
+    """The device files that processes have open, as far as we may see, and by whom."""
+    held: dict[str, list[int]] = {}
     for pid in _processes(proc):
         directory = f"{proc}/{pid}/fd"
         try:
             descriptors = os.listdir(directory)  # noqa: PTH208 -- names only
         except OSError:  # somebody else's, or gone
             continue
-        if any(_leads_to(f"{directory}/{number}", real) for number in descriptors):
-            if pid != os.getpid():
-                return pid
-            ours = pid
-    return ours
+        for path in {_target(f"{directory}/{number}") for number in descriptors}:
+            if path.startswith("/") and path != "/dev/null":
+                held.setdefault(path, []).append(pid)
+    return held
 
 
-def _leads_to(link: str, real: str) -> bool:
+def _target(link: str) -> str:
     try:
-        return os.readlink(link) == real  # noqa: PTH115 -- thousands of these
+        return os.readlink(link)  # noqa: PTH115 -- thousands of these
     except OSError:
-        return False
+        return ""
 
 
 def _name(proc: str, pid: int) -> str:

@@ -16,7 +16,6 @@ from simcourier.modem.recording import Recording
 from simcourier.modem.session import Session
 from simcourier.radio.errors import PortError, PortGoneError
 from simcourier.radio.opener import Opener
-from simcourier.radio.ports import change_rate
 from simcourier.radio.remote import is_remote
 from simcourier.radio.rescue import Rescuer
 from simcourier.radio.roles import NEVER_OPENED
@@ -76,6 +75,12 @@ class Hub(Protocol):
     def look_around(self) -> None:
         """Look for ports now: one may be had that could not be had before."""
 
+    def shared_with(self, link: Link) -> str:
+        """Say whose modem is on the link's USB device too, so that it must not be woken; empty where none is."""
+
+    def claim(self, link: Link, real_path: str, place: Place | None) -> str:
+        """A configured port is there: whoever was found at its stick gives way; return why not yet, or nothing."""
+
 
 class Link:
     """One modem's port and session. Every method runs in the radio thread."""
@@ -105,6 +110,8 @@ class Link:
         self._opened_at = NEVER
         self.wire = Wire(hub.selector, hub.settings, self)
         self._attempt = 0
+        self._being_woken = False
+        """Its stick's turn to be woken comes or has come; what others of the hub tell of theirs is not about it."""
 
     @property
     def name(self) -> str:
@@ -179,12 +186,17 @@ class Link:
 
     def restart(self, now: float) -> None:
         """Close the port and bring the modem up anew."""
+        if self.parked:
+            self._hub.look_around()
+            return
         self.close(now, "restarted", look_at=now)
         self.session.forget_pins()
         self.advance(now)
 
     def record(self, seconds: float, now: float) -> None:
         """Bring the modem up anew, and record what is said for so long."""
+        if self.parked:
+            return
         self.close(now, "restarted to be recorded", look_at=now)
         # What was learned before would not be asked for, and the dialogue could not be played by who knows nothing.
         self.session.modem.forget_everything()
@@ -195,7 +207,8 @@ class Link:
 
     def look_now(self, now: float) -> None:
         """Something has changed about ports: if this one is missing, look for it at once."""
-        if self.phase is Phase.CLOSED and not self.remote and now < self.look_at < NEVER:
+        waits = self.phase is Phase.CLOSED and not self._being_woken
+        if waits and not self.remote and now < self.look_at < NEVER:
             self.look_at = now
             self._hub.arm(self)
 
@@ -207,6 +220,7 @@ class Link:
 
     def _look(self, now: float) -> None:
         self.look_at = now + self._hub.settings.look_every
+        self._being_woken = False
         if self.phase is Phase.OPENING:
             self._hub.opener.look_after()
         elif self.remote:
@@ -234,8 +248,17 @@ class Link:
         else:
             if before is not None and place is not None and before.device != place.device:
                 self._miss(now, f"another device is at {self.spec.port}")
+            taken = self._claim(place)
+            if taken:
+                self._miss(now, f"{self.spec.port}: {taken}")
+                return
             self.place = place
             self._open(now)
+
+    def _claim(self, place: Place | None) -> str:
+        if self.origin is not Origin.CONFIGURED:
+            return ""
+        return self._hub.claim(self, os.path.realpath(self.spec.port), place)
 
     def park(self, now: float) -> None:
         """Another stick is at this port: leave it to discovery, which also finds where this one went."""
@@ -266,8 +289,18 @@ class Link:
 
     def _change_rate(self, rate: int) -> None:
         self.session.modem.rate_wanted = 0
-        if self.phase is Phase.OPEN:
-            change_rate(self.wire.fd, rate)
+        if self.phase is not Phase.OPEN:
+            return
+        attempt = self._attempt
+        self.wire.hold()
+        self._hub.opener.change_rate(
+            self.wire.fd, rate, lambda: self._hub.post(lambda now: self._rate_changed(attempt, now))
+        )
+
+    def _rate_changed(self, attempt: int, now: float) -> None:
+        if attempt == self._attempt and self.phase is Phase.OPEN:
+            self._write_by(lambda: self.wire.release(now), now)
+            self.after_step(now)
 
     def _opened(self, attempt: int, outcome: int | PortError, now: float) -> None:
         if attempt != self._attempt or self.phase is not Phase.OPENING:
@@ -325,8 +358,11 @@ class Link:
             self.session.receive(data, now)
 
     def _write(self, data: bytes, now: float) -> None:
+        self._write_by(lambda: self.wire.write(data, now), now)
+
+    def _write_by(self, write: Callable[[], None], now: float) -> None:
         try:
-            self.wire.write(data, now)
+            write()
         except WireLostError as error:
             self.lose(now, f"{self.spec.port}: {error}")
         except WireFullError as error:
@@ -358,18 +394,23 @@ class Link:
         def done(why: str) -> None:
             self._hub.post(lambda now: self._woken(attempt, rung, why, now))
 
-        why = self._hub.rescuer.start(rung, self.place, done)
+        # Whoever opened the port anew meanwhile must not have its stick taken away.
+        why = self._hub.shared_with(self) or self._hub.rescuer.start(
+            rung, self.place, done, lambda: attempt == self._attempt
+        )
         if why:
             _log.info("%s: not done: %s: %s; its port is opened anew", self.name, _RUNGS[rung], why)
         else:
             _log.warning("%s: %s, for it is silent: %s", self.name, _RUNGS[rung], reason)
         self.look_at = now if why else now + _RESCUE_LIMIT
+        self._being_woken = not why
         self._end_session(now, reason, ModemState.SILENT)
 
     def _woken(self, attempt: int, rung: Rung, why: str, now: float) -> None:
         if why:
             _log.warning("%s: could not be done: %s: %s", self.name, _RUNGS[rung], why)
         if attempt == self._attempt and self.phase is Phase.CLOSED:
+            self._being_woken = False
             self.look_at = now
             self._hub.arm(self)
 
@@ -405,4 +446,5 @@ class Link:
         if self.phase is Phase.OPEN:
             self._hub.opener.close(self.wire.detach())
         self._attempt += 1
+        self._being_woken = False
         self.phase = Phase.CLOSED

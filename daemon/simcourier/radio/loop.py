@@ -32,7 +32,7 @@ from simcourier.radio.opener import Opener
 from simcourier.radio.rescue import Rescuer
 from simcourier.radio.roster import Roster
 from simcourier.radio.specs import DiscoverySpec, PortSpec, RadioSettings
-from simcourier.radio.sticks import Sticks
+from simcourier.radio.sticks import Place, Sticks
 from simcourier.radio.wire import NEVER
 
 Order = Callable[[float], None]
@@ -315,6 +315,14 @@ class Radio:
     def look_around(self) -> None:
         """Look for ports at the next turn."""
         self._roster.look_around(time.monotonic())
+
+    def shared_with(self, link: Link) -> str:
+        """Say whose modem is on the link's USB device too; empty where none is."""
+        return self._roster.shared_with(link)
+
+    def claim(self, link: Link, real_path: str, place: Place | None) -> str:
+        """Let whoever was found at a configured port give way; return why that is not done yet, or nothing."""
+        return self._roster.claim(link, real_path, place)
 
     def tell(self, link: Link, fact: Fact) -> None:
         """Hand a fact on, once the link counts as a modem."""

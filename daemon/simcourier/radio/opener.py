@@ -10,22 +10,25 @@ import threading
 import time
 from collections.abc import Callable
 
-from simcourier.radio.ports import PortError, open_port
+from simcourier.radio.holders import Holders
+from simcourier.radio.ports import PortError, change_rate, open_port
 from simcourier.radio.remote import Remotes, is_remote
 
 Task = Callable[[], None]
-MOST_THREADS = 3
+MOST_THREADS = 16
+"""A hub that is sick makes all of its sticks so."""
 STUCK_AFTER = 2.0
 
 
 class Opener:
-    """One thread; another one, and at most a third, while a device holds the first."""
+    """One thread; another one while a device holds the first, and so on up to a bound."""
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy_since: dict[int, float] = {}
         self._remotes = Remotes()
+        self._holders = Holders()
 
     def open(self, path: str, baudrate: int, done: Callable[[int | PortError], None]) -> None:
         """Open `path` and hand its descriptor, or why there is none, to `done`, which runs in another thread."""
@@ -35,10 +38,23 @@ class Opener:
 
         def task() -> None:
             try:
-                outcome: int | PortError = open_port(path, baudrate)
+                outcome: int | PortError = open_port(path, baudrate, self._holders)
             except PortError as error:
                 outcome = error
             done(outcome)
+
+        self._put(task)
+
+    def change_rate(self, fd: int, rate: int, done: Callable[[], None]) -> None:
+        """Set an open port to another rate, then call `done`, in another thread: a sick stick is asked for seconds."""
+        ours = os.dup(
+            fd
+        )  # whoever closes the port meanwhile gives the number of its descriptor to another one
+
+        def task() -> None:
+            change_rate(ours, rate)
+            os.close(ours)
+            done()
 
         self._put(task)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import serial
 
 from simcourier.radio.errors import PortError, PortGoneError
-from simcourier.radio.holders import in_use
+from simcourier.radio.holders import Holders
 
 __all__ = ["PortError", "PortGoneError", "change_rate", "open_port"]
 
@@ -40,7 +40,7 @@ class _Port(serial.Serial):
         """The same with RTS."""
 
 
-def open_port(path: str, baudrate: int) -> int:
+def open_port(path: str, baudrate: int, holders: Holders | None = None) -> int:
     """Open a port for ourselves alone and return its one descriptor, which never blocks.
 
     pyserial opens, locks and configures; of its five descriptors only a copy of the first is kept, and the lock,
@@ -50,7 +50,7 @@ def open_port(path: str, baudrate: int) -> int:
         # An inter-byte timeout makes VMIN 1: else a read that finds nothing looks like the end of the file.
         port = _Port(path, baudrate, timeout=0, write_timeout=0, exclusive=True, inter_byte_timeout=0)
     except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
-        raise _in_words(path, error) from error
+        raise _in_words(path, error, holders or Holders()) from error
     try:
         fd = os.dup(port.fileno())
     finally:
@@ -67,14 +67,14 @@ def change_rate(fd: int, rate: int) -> None:
         termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
-def _in_words(path: str, error: Exception) -> PortError:
+def _in_words(path: str, error: Exception, holders: Holders) -> PortError:
     number = _errno(error)
     if number in _GONE:
         return PortGoneError(f"{path}: no such port")
     if number in (errno.EACCES, errno.EPERM):
         return PortError(f"{path}: no permission; {_who_may(path)}")
     if number in _TAKEN or "exclusively lock" in str(error):
-        return PortError(f"{path}: {in_use(path)}")
+        return PortError(f"{path}: {holders.in_use(path)}")
     if number in (errno.ENOTTY, errno.EISDIR) or "Could not configure port" in str(error):
         return PortError(f"{path}: not a serial port")
     return PortError(f"{path}: {error}")

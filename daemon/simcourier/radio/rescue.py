@@ -13,14 +13,18 @@ import shutil
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from simcourier.modem.facts import Rung
 from simcourier.radio.sticks import Place
 
 MOST_HUBS = 8
 """Hubs that are worked at at a time."""
+MOST_WAITING = 256
+"""Sticks that wait for their turn: a hub that dies takes all of its own along."""
 OFF_S = 1.0
 """How long a stick is without authorisation or power."""
 REQUEST_S = 45.0
@@ -32,10 +36,22 @@ _LOOK_S = 0.05
 _DEVICE = re.compile(r"[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}")
 
 Done = Callable[[str], None]
+Wanted = Callable[[], bool]
 
 
 class RescueError(Exception):
     """It could not be done; the message says why."""
+
+
+class _Task(NamedTuple):
+    """What is to be done to a device."""
+
+    rung: Rung
+    device: str
+    number: str
+    """What the kernel counted it as: another stick at its socket, or itself anew, has another number."""
+    done: Done
+    wanted: Wanted
 
 
 def hub_and_port(device: str) -> tuple[str, str]:
@@ -56,25 +72,48 @@ class Rescuer:
         self._devices = Path(sysfs) / "bus" / "usb" / "devices"
         self._off_s = off_s
         self._busy: set[str] = set()
+        self._waiting: dict[str, deque[_Task]] = {}
         self._patience_s = REQUEST_S
         self._lock = threading.Lock()
 
-    def start(self, rung: Rung, place: Place | None, done: Done) -> str:
-        """Begin, and hand "" or why it failed to `done` in another thread; or return why nothing was begun."""
+    def start(self, rung: Rung, place: Place | None, done: Done, wanted: Wanted = lambda: True) -> str:
+        """Begin, and hand "" or why it failed to `done` in another thread; or return why nothing will be done.
+
+        At a hub where something is being done already it waits for its turn, and is left out if it is not `wanted`
+        any more by then; both are called in another thread.
+        """
         why = self._obstacle(rung, place)
         if why or place is None:
             return why
         hub, _ = hub_and_port(place.device)
         with self._lock:
-            if hub in self._busy:
-                return f"another stick of the hub {hub} is just being woken"
-            if len(self._busy) >= MOST_HUBS:
-                return "sticks of many hubs are just being woken"
-            self._busy.add(hub)
-        threading.Thread(
-            target=self._run, args=(rung, place, hub, done), name=f"rescue {place.device}", daemon=True
-        ).start()
+            if sum(map(len, self._waiting.values())) >= MOST_WAITING:
+                return "too many sticks wait to be woken"
+            self._waiting.setdefault(hub, deque()).append(
+                _Task(rung, place.device, self._number(place.device), done, wanted)
+            )
+            self._begin()
         return ""
+
+    def _begin(self) -> None:
+        """Give a thread to each hub that has something waiting, as long as there are any."""
+        for hub in [hub for hub in self._waiting if hub not in self._busy][: MOST_HUBS - len(self._busy)]:
+            self._busy.add(hub)
+            threading.Thread(target=self._work_at, args=(hub,), name=f"rescue at {hub}", daemon=True).start()
+
+    def _work_at(self, hub: str) -> None:
+        while (task := self._next(hub)) is not None:
+            task.done(self._carry_out(task))
+
+    def _next(self, hub: str) -> _Task | None:
+        with self._lock:
+            waiting = self._waiting.get(hub)
+            if waiting:
+                return waiting.popleft()
+            self._waiting.pop(hub, None)
+            self._busy.discard(hub)
+            self._begin()
+            return None
 
     def _obstacle(self, rung: Rung, place: Place | None) -> str:
         if not self._allowed.get(rung, False):
@@ -87,19 +126,17 @@ class Rescuer:
             return f"the USB device {place.device} is gone"
         return ""
 
-    def _run(self, rung: Rung, place: Place, hub: str, done: Done) -> None:
+    def _carry_out(self, task: _Task) -> str:
+        if not task.wanted() or self._number(task.device) != task.number:
+            return "it went or came back by itself before its turn"
         try:
-            if rung is Rung.POWER:
-                self._switch(place.device)
+            if task.rung is Rung.POWER:
+                self._switch(task.device)
             else:
-                self._reauthorise(place.device)
-            why = ""
+                self._reauthorise(task.device)
         except (RescueError, OSError) as error:
-            why = str(error)
-        finally:
-            with self._lock:
-                self._busy.discard(hub)
-        done(why)
+            return str(error)
+        return ""
 
     # -- authorisation -------------------------------------------------------------------------------------------
 
@@ -146,11 +183,12 @@ class Rescuer:
         command = [program, "-l", hub, "-p", port, "-a", "cycle", "-d", f"{self._off_s:g}"]
         try:
             # Its arguments are digits, dots and dashes, which `_DEVICE` has seen to.
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=REQUEST_S, check=False)  # noqa: S603
+            ended = subprocess.run(command, capture_output=True, timeout=REQUEST_S, check=False)  # noqa: S603
         except subprocess.TimeoutExpired:
             raise RescueError(f"uhubctl took longer than {REQUEST_S:g} s") from None
         if ended.returncode:
-            said = (ended.stderr or ended.stdout).strip().splitlines()
+            # It repeats what devices call themselves, in whatever octets.
+            said = (ended.stderr or ended.stdout).decode("ascii", "replace").strip().splitlines()
             raise RescueError(f"uhubctl: {said[-1] if said else f'exit code {ended.returncode}'}")
 
     # -- root ----------------------------------------------------------------------------------------------------

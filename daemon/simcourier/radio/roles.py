@@ -75,7 +75,10 @@ TABLE: Mapping[str, Mapping[str, Ports]] = {
         **_each("0061 00b3 00f1", _at(2)),
         **_each("005b 005d 0069 006f", _at(0)),
     },
-    "1546": {"1???": _at(0)},  # u-blox; its 01xx are GNSS receivers
+    "1546": {
+        "1???": _at(0),
+        "01??": {0: Role.GPS, 1: Role.GPS, 2: Role.GPS},
+    },  # u-blox; 01xx are GNSS receivers
     "05c6": {"908b": _at(1)},  # u-blox SARA-R4, under Qualcomm's vendor id
     "1199": _each("68c0 9071 9079 9091", _SIERRA),  # Sierra Wireless
     "12d1": {  # Huawei, where the descriptor does not say it: E1550, E1750, E171, E173 and their kin
@@ -95,10 +98,11 @@ TABLE: Mapping[str, Mapping[str, Ports]] = {
 # Huawei's own class ff: protocol 01 is the port for data calls, 02 and 12 PCUI, 03 and 13 diagnostics.
 _HUAWEI = {"01": Role.AUX, "02": Role.AT, "12": Role.AT, "03": Role.DIAG, "13": Role.DIAG}
 
-# Adapters from USB to serial lines: each of their ports may have a modem of its own behind it.
+# Adapters from USB to serial lines: each of their ports may have a modem of its own behind it. By what the kernel's
+# drivers call themselves, which is not always what their modules are called.
 _ADAPTERS = re.compile(
-    r"ark3116|ch341|cp210x|f8(1232|1534)|ftdi_sio|io_(edgeport|ti)|keyspan|mos78[0-9]+|mos77[0-9]+|mxuport|oti6858|"
-    r"pl2303|quatech2|spcp8x5|ti_usb_|whiteheat|xr_serial"
+    r"ark3116|ch341|cp210x|edgeport_|f8(1232|1534)|ftdi_sio|keyspan|mos(chip)?7[78][0-9]+|mxuport|oti6858|"
+    r"pl2303|quatech|SPCP8x5|ssu100|ti_usb_|whiteheat|xr_serial"
 )
 _ACM_ADAPTERS = frozenset({"1a86", "04e2"})
 """WCH and MaxLinear make such adapters that call themselves modems (cdc_acm)."""
@@ -108,10 +112,18 @@ def role_of(vendor: str, product: str, interface: int | None, descriptor: tuple[
     """Return what the table knows of an interface; `descriptor` is its class and protocol, in hex."""
     if vendor == "12d1" and descriptor[0] == "ff" and descriptor[1] in _HUAWEI:
         return _HUAWEI[descriptor[1]]
+    return _ports_of(vendor, product).get(interface, Role.UNKNOWN) if interface is not None else Role.UNKNOWN
+
+
+def has_at_port(vendor: str, product: str) -> bool:
+    """Whether the table knows the AT port of this stick, be it there already or not."""
+    return Role.AT in _ports_of(vendor, product).values()
+
+
+def _ports_of(vendor: str, product: str) -> Ports:
     products = TABLE.get(vendor, {})
     patterns = (known for pattern, known in products.items() if fnmatchcase(product, pattern))
-    ports = products.get(product) or next(patterns, {})
-    return ports.get(interface, Role.UNKNOWN) if interface is not None else Role.UNKNOWN
+    return products.get(product) or next(patterns, {})
 
 
 def is_adapter(driver: str, vendor: str) -> bool:

@@ -15,6 +15,7 @@ from simcourier.radio.discovery import Finder, Occupied, is_pattern
 from simcourier.radio.link import Hub, Link, Origin, Phase
 from simcourier.radio.remote import is_remote, remote_name
 from simcourier.radio.specs import DiscoverySpec, PortSpec
+from simcourier.radio.sticks import Place
 from simcourier.radio.wire import NEVER
 
 _log = logging.getLogger(__name__)
@@ -217,7 +218,9 @@ class Roster:
         if link.origin is Origin.SUSPECTED:
             same_card = [other for other in absent if other.card and other.card == snapshot.sim]
             self._enlist(link, next(iter(same_card or absent), None))
-        if _tells(link.imei):
+        if _tells(link.imei) and link.origin is Origin.CONFIGURED:
+            self._names[link.imei] = link.name
+        elif _tells(link.imei):
             self._names.setdefault(link.imei, link.name)
         for twin in twins:
             self._tell_twins(link, twin)
@@ -251,6 +254,30 @@ class Roster:
             self.finder.leave_alone(link.spec.port, now, reason, deaf=link.phase is Phase.OPEN)
             link.close_for_good(reason, now)
             self.look_around(now)  # another port of the stick may be the one
+
+    def shared_with(self, link: Link) -> str:
+        """Say whose modem is on the link's USB device too: an unknown adapter, with both of its ports configured."""
+        device = link.place.device if link.place is not None else None
+        others = (other for other in self.links if other is not link and other.phase is Phase.OPEN)
+        found = (other.name for other in others if other.place is not None and other.place.device == device)
+        return next((f"{name} is on the USB device {device} too" for name in found), "")
+
+    def claim(self, link: Link, real_path: str, place: Place | None) -> str:
+        """A configured port is there, later than the rest of its stick: whoever was found at that gives way to it."""
+        stick = place.stick if place is not None else None
+        for other in self.links.copy():
+            found = other.origin is not Origin.CONFIGURED and other.phase is not Phase.CLOSED
+            same = other.real_path == real_path or (other.place is not None and other.place.stick == stick)
+            if other is link or not found or not same:
+                continue
+            if other.session.busy:
+                return f"{other.name} has its stick, and is sending just now"
+            self.links.remove(other)
+            self._undecided.discard(other)
+            other.close_for_good(f"its stick is configured as {link.name}", link.session.modem.now)
+            if self.named.get(other.name) is other:
+                del self.named[other.name]
+        return ""
 
     def _enlist(self, link: Link, absent: Link | None) -> None:
         """A modem has answered where one was only suspected; it may be one that we know, on a new path."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcourier.radio.roles import IN_WORDS, NEVER_OPENED, Role, is_adapter, role_of
+from simcourier.radio.roles import IN_WORDS, NEVER_OPENED, Role, has_at_port, is_adapter, role_of
 
 Properties = Callable[[str], Mapping[str, str]]
 _DEEPEST = 6
@@ -33,7 +33,7 @@ class Place:
     """Class and protocol of the interface, in hex."""
     role: Role
     label: str
-    """What the stick calls itself."""
+    """What the stick calls itself; empty where nobody asks for it."""
 
     @property
     def kind(self) -> tuple[str, str, int | None]:
@@ -56,8 +56,11 @@ def likelihood(place: Place) -> tuple[int, int, int]:
 
 
 def worth_opening(ports: list[Place]) -> list[Place]:
-    """Return the ports of one stick that may be opened, best first; unknown ones only where none is known."""
-    known = any(place.role is Role.AT for place in ports)
+    """Return the ports of one stick that may be opened, best first; unknown ones only where none is known.
+
+    A stick's ports appear one after the other: one that is known and not there yet is waited for.
+    """
+    known = any(place.role is Role.AT or has_at_port(place.vendor, place.product) for place in ports)
     wanted = [
         place
         for place in ports
@@ -67,10 +70,17 @@ def worth_opening(ports: list[Place]) -> list[Place]:
 
 
 class Sticks:
-    """Looks ports up in sysfs, and remembers what it saw until a port's node there is another one."""
+    """Looks ports up in sysfs, and remembers what it saw until a port's node there is another one.
 
-    def __init__(self, sysfs: str = "/sys", properties: Properties | None = None) -> None:
+    With `labels` what sticks call themselves is read too. Not by the radio: the kernel lets whoever reads that wait
+    as long as it resets the device, which with a sick one takes seconds.
+    """
+
+    def __init__(
+        self, sysfs: str = "/sys", properties: Properties | None = None, *, labels: bool = False
+    ) -> None:
         self._sysfs = sysfs
+        self._labels = labels
         self.properties = properties
         self._seen: dict[str, tuple[str, Place | None]] = {}
 
@@ -133,7 +143,7 @@ class Sticks:
             if interface
             else ("", "")
         )
-        label = f"{_text(device / 'manufacturer')} {_text(device / 'product')}".strip()
+        label = f"{_text(device / 'manufacturer')} {_text(device / 'product')}" if self._labels else ""
         adapter = is_adapter(driver, vendor)
         return Place(
             tty=tty,
@@ -144,7 +154,7 @@ class Sticks:
             interface=number,
             descriptor=descriptor,
             role=self._role(tty, adapter, vendor, product, number, descriptor),
-            label=label,
+            label=label.strip(),
         )
 
     def _role(

@@ -28,6 +28,7 @@ class Wire:
         self._settings = settings
         self._owner = owner
         self._waiting = bytearray()
+        self._held = False
         self.fd = -1
         self.stall_at = NEVER
         """When a port that takes nothing counts as stuck."""
@@ -42,7 +43,19 @@ class Wire:
         fd, self.fd = self.fd, -1
         self._selector.unregister(fd)
         self.stall_at = NEVER
+        self._held = False
         return fd
+
+    def hold(self) -> None:
+        """Let everything wait that is written from now on."""
+        self._held = True
+        self._selector.modify(self.fd, selectors.EVENT_READ, self._owner)
+
+    def release(self, now: float) -> None:
+        """Write what had to wait since `hold`. Raises WireLostError, WireFullError."""
+        self._held = False
+        self.stall_at = NEVER
+        self.write(b"", now)
 
     @property
     def waits(self) -> bool:
@@ -73,7 +86,7 @@ class Wire:
             self._waiting += data
             data = bytes(self._waiting)
         try:
-            taken = os.write(self.fd, data)
+            taken = os.write(self.fd, data) if not self._held else 0
         except BlockingIOError:
             taken = 0
         except OSError as error:
@@ -92,5 +105,6 @@ class Wire:
             self.stall_at = NEVER
         elif taken or self.stall_at == NEVER:
             self.stall_at = now + self._settings.write_stall
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waiting else 0)
+        wants = self._waiting and not self._held
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants else 0)
         self._selector.modify(self.fd, events, self._owner)

@@ -16,13 +16,16 @@ class Verdict(StrEnum):
     """No SIM will send this message."""
     AGAIN_HERE = "again-here"
     """The same SIM may send it after a wait."""
+    LATER = "later"
+    """The recipient's phone can't take it now: any SIM may send it after a wait."""
     ELSEWHERE = "elsewhere"
     """Another SIM may send it; this one won't soon."""
     CARE = "care"
     """The modem or the SIM needs care; the message is not to blame."""
 
 
-_NEVER, _AGAIN, _ELSEWHERE, _CARE = Verdict.NEVER, Verdict.AGAIN_HERE, Verdict.ELSEWHERE, Verdict.CARE
+_NEVER, _AGAIN, _LATER = Verdict.NEVER, Verdict.AGAIN_HERE, Verdict.LATER
+_ELSEWHERE, _CARE = Verdict.ELSEWHERE, Verdict.CARE
 
 Cause = tuple[str, Verdict]
 
@@ -34,8 +37,8 @@ _RP_CAUSES: dict[int, Cause] = {
     11: ("reserved", _AGAIN),
     17: ("network failure", _AGAIN),
     21: ("short message transfer rejected", _ELSEWHERE),  # often: no credit
-    22: ("memory capacity exceeded", _AGAIN),
-    27: ("destination out of order", _AGAIN),
+    22: ("memory capacity exceeded", _LATER),  # the phone's
+    27: ("destination out of order", _LATER),
     28: ("unidentified subscriber", _ELSEWHERE),  # the sender's IMSI
     29: ("facility rejected", _ELSEWHERE),
     30: ("unknown subscriber", _NEVER),  # the recipient isn't in the HLR

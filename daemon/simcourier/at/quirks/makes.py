@@ -44,6 +44,8 @@ QUECTEL = Quirks(
     pin_tries=("AT+QPINC?", "+QPINC"),
     restarted=("+QIND: SMS DONE", "+QIND: PB DONE"),
 )
+SAID_OVER_USB = frozenset(QUECTEL.hush_usb)
+"""What shows, in a dialogue, that the port was one of a USB device's."""
 # M95, M26 and their like; CSMS 1 is an error there (warthog618/modem issue 17), and nothing needs it.
 QUECTEL_2G = replace(QUECTEL, hush_usb=(), never=_NO_LTE)
 

@@ -84,10 +84,25 @@ def read(text: str, name: str) -> list[Step]:
         verb, _, rest = line.partition(" ")
         if verb not in VERBS:
             raise DialogueFileError(f"{name}:{number}: no line of a dialogue begins with {verb[:20]!r}")
+        if verb == ">>" and not _can_be_read(rest):
+            raise DialogueFileError(f"{name}:{number}: this is not Python's notation for a string")
         steps.append(Step(number, verb, rest))
     if not steps:
         raise DialogueFileError(f"{name}: has no dialogue in it")
     return steps
+
+
+def unspelled(text: str) -> bytes:
+    """The octets that a text in Python's notation stands for."""
+    return text.encode("latin-1", "replace").decode("unicode_escape").encode("latin-1", "replace")
+
+
+def _can_be_read(text: str) -> bool:
+    try:
+        unspelled(text)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def write(entries: Iterable[Entry], source: str, shows: str) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from simcourier.at.quirks import SAID_OVER_USB
 from simcourier.errors import SimcourierError
 from simcourier.modem.facts import Fact, ModemState
 from simcourier.modem.rehearsal.desk import Desk, job
-from simcourier.modem.rehearsal.dialogue import Step
-from simcourier.modem.rehearsal.scripted import ScriptedModem, given, unspelled
+from simcourier.modem.rehearsal.dialogue import Step, unspelled
+from simcourier.modem.rehearsal.scripted import ScriptedModem, given
 
 _PATIENCE_S = 120.0
 _READY_WITHIN_S = 180.0
 _SHOWN = 120
+_SOON_S = 2.0
+_KEEP_LINK = "AT+CMMS=2"
 
 
 class DivergedError(SimcourierError):
@@ -31,6 +35,8 @@ class Player:
         self._sent = b""
         self._facts_seen = 0
         self._jobs = 0
+        if any(step.verb == "<" and step.rest in SAID_OVER_USB for step in steps):
+            self.desk.session.modem.device = "recorded"
 
     def hear(self, data: bytes) -> bytes:
         """Take what the session writes: for the next lines of the file, or, before `ready`, for the table."""
@@ -98,6 +104,11 @@ class Player:
     # -- what the session sends ----------------------------------------------------------------------------------
 
     def _expect(self, text: str) -> None:
+        if text == _KEEP_LINK and not self._sent and not self.desk.session.busy:
+            self._submit(more_follow=True)
+        elif text == "<ESC>" and not self._sent and self.desk.session.busy:
+            self.desk.session.permit(self._jobs, False, self.desk.now)
+            self.desk.settle()
         wanted = text.replace("<ESC>", "\x1b").replace("<CR>", "\r").replace("^Z", "\x1a").encode()
         wanted = wanted.replace(b"PDU", job().parts[0].hex.encode())
         wanted += b"" if wanted.endswith((b"\x1b", b"\x1a", b"\r")) else b"\r"
@@ -108,8 +119,10 @@ class Player:
     def _expect_some(self, what: str) -> None:
         """A PDU, or the command that announces one: of what length, the file can't know."""
         if what == "AT+CMGS" and not self._sent and not self.desk.session.busy:
-            self._jobs += 1
-            self.desk.submit(job(self._jobs, now=self.desk.now))
+            self._submit()
+        elif what != "AT+CMGS" and self.desk.session.busy:
+            self.desk.session.permit(self._jobs, True, self.desk.now)
+            self.desk.settle()
         end = b"\r" if what == "AT+CMGS" else b"\x1a"
         self._await(1, what)
         taken, found, rest = self._sent.partition(end)
@@ -117,9 +130,19 @@ class Player:
         _must(bool(found) and right, f"the session sends {_shown(self._sent)}")
         self._sent = rest
 
+    def _submit(self, *, more_follow: bool = False) -> None:
+        """Have something to send, as the one whose dialogue it is had. Whether it was permitted shows further on."""
+        self._jobs += 1
+        one = job(self._jobs, now=self.desk.now)
+        self.desk.submit(replace(one, more_follow=more_follow), permitted=False)
+
     def _await(self, octets: int, text: str) -> None:
         """Let time pass until the session sends; what a clock or an admin makes it do is done for it."""
-        if len(self._sent) >= octets or self.desk.until(lambda: len(self._sent) >= octets, 2.0):
+        due = self.desk.session.deadline
+        soon = due is not None and due <= self.desk.now + _SOON_S
+        if len(self._sent) >= octets or (
+            soon and self.desk.until(lambda: len(self._sent) >= octets, _SOON_S)
+        ):
             return
         if text.startswith("AT+CUSD=1"):
             code = text.partition('"')[2].partition('"')[0]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import count
 
-from simcourier.modem.rehearsal.dialogue import Step
+from simcourier.modem.rehearsal.dialogue import Step, unspelled
 
 OK = b"\r\nOK\r\n"
 ERROR = b"\r\nERROR\r\n"
@@ -86,7 +86,7 @@ class ScriptedModem:
 
 def spoken(lines: Iterable[str]) -> bytes | None:
     """What a modem says for these lines; None where there are none."""
-    return "".join(f"\r\n{line}\r\n" for line in lines).encode("latin-1") or None
+    return "".join(f"\r\n{line}\r\n" for line in lines).encode("latin-1", "replace") or None
 
 
 def plain() -> Answers:
@@ -122,8 +122,3 @@ def remembered(steps: Iterable[Step]) -> Answers:
             case _:
                 pass
     return answers
-
-
-def unspelled(text: str) -> bytes:
-    """The octets that a text in Python's notation stands for."""
-    return text.encode("latin-1", "replace").decode("unicode_escape").encode("latin-1", "replace")

@@ -27,6 +27,8 @@ inbound = Table(
     Column("acked_by", String(64)),
     Index("inbound_received", "received_at_ms"),
     Index("inbound_sender", "sender_key", "n"),
+    # No number is given twice: up to which of them senders are reduced, and where a page ended, is kept.
+    sqlite_autoincrement=True,
 )
 _unread = text("acked_at_ms IS NULL")
 Index("inbound_unread", inbound.c.n, sqlite_where=_unread, postgresql_where=_unread)

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("acked_by", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("inbound_received", "inbound", ["received_at_ms"], unique=False)
     op.create_index("inbound_sender", "inbound", ["sender_key", "n"], unique=False)
