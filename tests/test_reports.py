@@ -206,3 +206,15 @@ def test_a_submit_in_doubt_that_is_reported_as_failed_is_undelivered(box: Box) -
     box.ended(SubmitEnd.IN_DOUBT)
     told(box, "a", 7, 3, tp_st=0x46)
     assert box.status(code) is Status.UNDELIVERED
+
+
+def test_an_early_report_is_not_given_to_one_in_doubt_that_began_at_the_same_moment(box: Box) -> None:
+    box.modem("a")
+    first = box.accept(on_unknown=OnUnknown.HOLD)
+    second = box.accept()
+    box.ended(SubmitEnd.IN_DOUBT, "silence")
+    box.now += 2
+    box.report("a", tp_mr=7)
+    assert box.status(first) is Status.UNKNOWN
+    box.sent(tp_mr=7)
+    assert (box.status(first), box.status(second)) == (Status.UNKNOWN, Status.DELIVERED)

@@ -111,8 +111,9 @@ class World:
         self.doubted.add(self.message_of(job)[0])
         if copy is not None:
             self.given_up.append((modem, job, copy))
-        self.box.tell(SubmitEnded(modem, f"sim-{modem}", job.number, SubmitEnd.IN_DOUBT, "silence"))
+        # A modem is given up after its patience, and not at the moment that the network took the message.
         self.box.pass_time(PAUSE_S)
+        self.box.tell(SubmitEnded(modem, f"sim-{modem}", job.number, SubmitEnd.IN_DOUBT, "silence"))
         self.fly()
 
     def answer_late(self, which: int) -> None:
@@ -142,6 +143,7 @@ class World:
             self.doubted.add(self.message_of(job)[0])
         self.in_air.clear()
         self.given_up.clear()
+        self.box.now += PAUSE_S
         self.box = self.box.crash()
         self.seen = 0
         self.plug()

@@ -45,4 +45,5 @@ class Bars:
 
     def holds_tests(self, sim: str) -> bool:
         """May not even a test leave through this SIM?"""
-        return not _TESTED.issuperset(self._held.get(sim, ()))
+        held = self._held.get(sim)
+        return held is not None and not _TESTED.issuperset(held)

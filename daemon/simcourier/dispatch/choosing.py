@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from simcourier.dispatch import policy
+from simcourier.dispatch.candidates import Candidate, Terms
 from simcourier.dispatch.clock import Clock
-from simcourier.dispatch.fleet import Fleet, Side
-from simcourier.dispatch.policy import Candidate, Choice, Terms
+from simcourier.dispatch.fleet import Fleet
+from simcourier.dispatch.policy import Choice
 from simcourier.dispatch.shares import Shares
+from simcourier.dispatch.side import Side
 from simcourier.dispatch.waiting import WaitingRoom
 from simcourier.outbox.message import Waiting
 
@@ -17,6 +19,9 @@ _PATIENT = 8
 """Messages that wait for a better SIM than those free, at most; more than that take what there is."""
 _LOOKED_AT = 8
 """Messages among which one is looked for that a free SIM suits, where it does not suit the first."""
+_PASSED_OVER_S = 5.0
+"""So long others may go before a message that the free SIMs suit less; then it takes what there is."""
+_PASSED_OVER_KEPT = 1000
 
 
 @dataclass(slots=True)
@@ -41,12 +46,17 @@ class Chooser:
         self._shares = Shares(shares)
         self._clock = clock
         self._changes = 0
+        self._passed_over_at: dict[int, float] = {}
 
     @property
     def terms(self) -> Terms:
         """What decisions go by now."""
         matters = len(self.side.networks) > 1 or self._varied.operators.know_numbers
         return self._varied if matters else self._plain
+
+    def is_ready(self) -> bool:
+        """Is there a modem that could take a message?"""
+        return bool(self.side.idle or self.side.aside)
 
     def begin(self) -> Round:
         """A new round: look again at what nobody could take where the modems are others by now."""
@@ -74,7 +84,8 @@ class Chooser:
             idle = {name: c for name, c in idle.items() if _is_open(c, rank, now_ms)}
         if not idle:
             return None
-        terms, unfit, second, looked = self.terms, [], None, 0
+        terms, unfit = self.terms, []
+        passed: list[tuple[Waiting, Choice]] = []
         found: tuple[Waiting, Choice] | None = None
         for message in self.room.look(rank, idle):
             if message.n in round_.deferred:
@@ -82,16 +93,36 @@ class Chooser:
             choice = self._choose(message, idle.values(), terms, now_ms)
             if choice is None:
                 unfit.append(message)
-            elif self._suits(message, choice, terms):
+            elif self._suits(message, choice, terms) or self._had_patience(message):
                 found = message, choice
                 break
             elif not self._waits(message, choice, round_, terms, now_ms):
-                second, looked = second or (message, choice), looked + 1
-                if looked >= _LOOKED_AT or self._is_short:
+                passed.append((message, choice))
+                if len(passed) >= _LOOKED_AT or self._is_short:
                     break
         for message in unfit:
             self._set_aside(message, terms, now_ms)
-        return found or second
+        return self._pass_over(found, passed) if passed else found
+
+    def _pass_over(
+        self, found: tuple[Waiting, Choice] | None, passed: list[tuple[Waiting, Choice]]
+    ) -> tuple[Waiting, Choice]:
+        """One that the SIM suits goes before those that are older; the oldest does where there is none."""
+        if found is None:
+            found = passed[0]
+        else:
+            now = self._clock.monotonic()
+            if len(self._passed_over_at) > _PASSED_OVER_KEPT:
+                self._passed_over_at.clear()  # Most of them are gone; the others begin anew.
+            for message, _choice in passed:
+                self._passed_over_at.setdefault(message.n, now)
+        self._passed_over_at.pop(found[0].n, None)
+        return found
+
+    def _had_patience(self, message: Waiting) -> bool:
+        """Did others go before it for long enough?"""
+        since = self._passed_over_at.get(message.n)
+        return since is not None and self._clock.monotonic() - since >= _PASSED_OVER_S
 
     def _choose(
         self, message: Waiting, idle: Collection[Candidate], terms: Terms, now_ms: int
@@ -142,9 +173,9 @@ class Chooser:
 
     def more_follow(self, candidate: Candidate) -> bool:
         """Will this modem, which was given a message, get another one right behind it?"""
-        if self.room.more_for(candidate.modem) <= len(self.side.idle):
+        if not self.room.has_more_for(candidate.modem, len(self.side.idle)):
             return False
-        return _is_open(candidate, 0, self._clock.wall_ms())
+        return candidate.meter is None or _is_open(candidate, 0, self._clock.wall_ms())
 
     def _test(self) -> tuple[Waiting, Choice] | None:
         """A message that is to show whether a barred SIM works again."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from simcourier.dispatch.policy import FAILURES_TO_REST, WEAK_DBM, Candidate, Choice, Judged, Terms, Why
+from simcourier.dispatch.candidates import FAILURES_TO_REST, WEAK_DBM, Candidate, Terms
+from simcourier.dispatch.policy import Choice, Judged, Why
 from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.outbox.message import Waiting
 

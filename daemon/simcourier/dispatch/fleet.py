@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePath
 
 from simcourier.config import Sims
 from simcourier.dispatch.bars import Bars, Cause
+from simcourier.dispatch.candidates import SUBMIT_S, Candidate
 from simcourier.dispatch.operators import Operators
-from simcourier.dispatch.pace import MINUTE_MS, Meters
-from simcourier.dispatch.policy import SUBMIT_S, Candidate
+from simcourier.dispatch.pace import Meters
+from simcourier.dispatch.side import Side
 from simcourier.modem.facts import ModemSnapshot, ModemState
 
 _OPERATIONAL = frozenset({ModemState.READY, ModemState.SENDING})
@@ -19,34 +18,6 @@ _SMOOTHING = 0.2
 _LEAST_S = 0.001
 """No submit takes no time at all."""
 _ROAMING = "roaming"
-
-
-@dataclass(slots=True)
-class Side:
-    """Some of the modems: the real ones, or those of the sandbox. No message ever changes sides.
-
-    `standing` are those that can send or are sending. Of these `idle` could take a message at once, and `aside`
-    only one that is to test a barred SIM. A modem whose SIM is at its bound rests: it is in neither.
-    """
-
-    last_operational: float
-    idle: dict[str, Candidate] = field(default_factory=dict)
-    aside: dict[str, Candidate] = field(default_factory=dict)
-    standing: dict[str, Candidate] = field(default_factory=dict)
-    operational: frozenset[str] = frozenset()
-    """The names of those that can send or are sending, and whose SIM may."""
-    networks: frozenset[str] = frozenset()
-    metered: bool = False
-    quickest_s: float = 0.0
-    """What a submit takes through the best of them."""
-    rates: tuple[float, float] = (0.0, 0.0)
-    """Messages of one segment that leave in a second: codes, and others."""
-    opens_in_s: tuple[float, float] = (0.0, 0.0)
-    """Seconds until the first SIM may send again, where all rest: codes, and others."""
-
-    def idle_for(self, now: float) -> float:
-        """Seconds since any of them was operational; 0 while one is."""
-        return 0.0 if self.operational else now - self.last_operational
 
 
 class Fleet:
@@ -74,8 +45,10 @@ class Fleet:
         self._operators = operators or Operators()
         self._meters = meters or Meters(Sims(), self._operators)
         self._wall_ms = wall_ms
-        self._resting: list[tuple[int, str]] = []
-        self._sides = (Side(now), Side(now))
+        self._resting: dict[str, int] = {}
+        self._sides = (Side(False, now), Side(True, now))
+        # At each submit: nothing is ever on the other side where no modem may be.
+        self._used_sides = self._sides if sandbox_ports else self._sides[:1]
         self._measured: dict[str, float] = {}
         self.submit_s = SUBMIT_S
         self._was_measured = False
@@ -121,7 +94,8 @@ class Fleet:
 
     def _refresh(self, name: str) -> None:
         snapshot = self._snapshots[name]
-        for side in self._sides:
+        self._resting.pop(name, None)
+        for side in self._used_sides:
             side.standing.pop(name, None)
             side.idle.pop(name, None)
             side.aside.pop(name, None)
@@ -159,13 +133,13 @@ class Fleet:
         if candidate.meter is not None:
             refusal = candidate.meter.refusal(0, 1, None, self._wall_ms())
             if refusal is not None:
-                heapq.heappush(self._resting, (refusal.until_ms, candidate.modem))
+                self._resting[candidate.modem] = refusal.until_ms
                 return
         side.idle[candidate.modem] = candidate
 
     def begin(self, name: str, now: float, segments: int = 1, number_key: str | None = None) -> None:
         """The modem got a job."""
-        for side in self._sides:
+        for side in self._used_sides:
             side.idle.pop(name, None)
             side.aside.pop(name, None)
             candidate = side.standing.get(name)
@@ -276,28 +250,31 @@ class Fleet:
             other for other, known in self._snapshots.items() if self._operators.key(known.network) == key
         )
 
-    def has_other_operator(self, name: str, avoid: frozenset[str], *, sandbox: bool) -> bool:
-        """Can a SIM send that is of another operator for certain, and is none of these?"""
-        same = self.same_operator(name) | avoid
+    def has_other_operator(self, name: str, among: Iterable[Candidate]) -> bool:
+        """Is one among these whose SIM is of another operator than this one's for certain?"""
         mine = self._standing(name)
         if mine is None or not mine.operator:
             return False
-        standing = self.side(sandbox).standing.values()
-        return any(c.operator and c.modem not in same and not c.barred for c in standing)
+        return any(c.operator and c.operator != mine.operator for c in among)
 
     # --- the time of day ---
 
     def wake(self) -> None:
         """Let the SIMs send again whose pace allows it by now."""
-        now_ms = self._wall_ms()
-        while self._resting and self._resting[0][0] <= now_ms:
-            name = heapq.heappop(self._resting)[1]
-            if name not in self._free_at and name in self._snapshots:
+        if self._resting:
+            now_ms = self._wall_ms()
+            for name in [name for name, until_ms in self._resting.items() if until_ms <= now_ms]:
                 self._refresh(name)
 
     def wake_in(self) -> float | None:
         """Seconds until a SIM that rests may send again; None where none rests."""
-        return max(0.0, (self._resting[0][0] - self._wall_ms()) / 1000) if self._resting else None
+        if not self._resting:
+            return None
+        return max(0.0, (min(self._resting.values()) - self._wall_ms()) / 1000)
+
+    def clock_was_set(self) -> None:
+        """It is another time of day: look anew at who rests, and until when."""
+        self._look_anew(self._snapshots)
 
     def _recount(self) -> None:
         self.changes += 1
@@ -307,18 +284,7 @@ class Fleet:
         """Sum up how much each side can send; a tick calls this, for paces come and go with the time."""
         now_ms = self._wall_ms()
         for side in self._sides:
-            all_ = [c for c in side.standing.values() if not c.barred]
-            side.operational = frozenset(c.modem for c in all_)
-            side.networks = frozenset(c.network for c in all_)
-            side.metered = any(c.meter is not None for c in all_)
-            side.quickest_s = min((c.submit_s + c.burden_s for c in all_), default=SUBMIT_S)
-            codes = [_throughput(candidate, 0, now_ms) for candidate in all_]
-            others = [_throughput(candidate, 1, now_ms) for candidate in all_] if side.metered else codes
-            side.rates = sum(rate for rate, _ in codes), sum(rate for rate, _ in others)
-            side.opens_in_s = (
-                min((wait_s for _, wait_s in codes), default=0.0),
-                min((wait_s for _, wait_s in others), default=0.0),
-            )
+            side.sum_up(now_ms)
 
     def _standing(self, name: str) -> Candidate | None:
         real, sandbox = self._sides
@@ -336,17 +302,3 @@ def _card(snapshot: ModemSnapshot) -> str:
 
 def _is_other_card(one: ModemSnapshot, other: ModemSnapshot) -> bool:
     return one.sim != other.sim or one.network != other.network
-
-
-def _throughput(candidate: Candidate, rank: int, now_ms: int) -> tuple[float, float]:
-    """Segments a second, and seconds until the first: for as long as its hour, day and month last."""
-    rate, meter = 1 / candidate.submit_s, candidate.meter
-    if meter is None:
-        return rate, 0.0
-    if meter.pace.minute:
-        rate = min(rate, meter.pace.minute * 1000 / MINUTE_MS)
-    refusal = meter.refusal(rank, 1, None, now_ms)
-    if refusal is None:
-        return rate, 0.0
-    wait_s = (refusal.until_ms - now_ms) / 1000
-    return (rate if wait_s <= MINUTE_MS / 1000 else 0.0), wait_s

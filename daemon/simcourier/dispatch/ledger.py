@@ -14,6 +14,8 @@ from simcourier.outbox import usage
 
 _PAUSE_S = 30.0
 """Between two writes of what SIMs without a pace sent; a crash forgets that much of it."""
+_FORGET_PAUSE_S = 3600.0
+"""Between two looks for what is too old to be kept."""
 _KEPT_MS = 62 * DAY_MS
 """How long an hour's count is kept: this month's and the last one's."""
 
@@ -42,14 +44,23 @@ class Ledger:
         self._clock = clock
         self._unwritten: Counter[tuple[str, int]] = Counter()
         self._next_at = 0.0
+        self._forget_at = 0.0
 
     def load(self, connection: Connection) -> None:
         """Take up what was sent before this start; called once, before the writer starts."""
         now_ms = self._clock.wall_ms()
+        self._meters.load(self.used(connection, now_ms), usage.just_sent(connection, now_ms - MINUTE_MS))
+
+    @staticmethod
+    def used(connection: Connection, now_ms: int) -> dict[str, Used]:
+        """What each SIM used of its hour, day and month at this time, as it is on record."""
         month = usage.recipients(connection, month_of(now_ms))
         sent = usage.used(connection, now_ms, now_ms // DAY_MS * DAY_MS, month_begin_ms(now_ms))
-        used = {sim: Used(use.hour, use.day, use.month, month.get(sim, set())) for sim, use in sent.items()}
-        self._meters.load(used, usage.just_sent(connection, now_ms - MINUTE_MS))
+        return {sim: Used(use.hour, use.day, use.month, month.get(sim, set())) for sim, use in sent.items()}
+
+    def clock_was_set(self, used: dict[str, Used], step_ms: int) -> None:
+        """The clock was set by `step_ms`, and this is `used` by its calendar: no bound is forgotten for that."""
+        self._meters.clock_was_set(used, step_ms, self._clock.wall_ms())
 
     @staticmethod
     def write(connection: Connection, entry: Entry) -> None:
@@ -69,16 +80,14 @@ class Ledger:
         if now >= self._next_at:
             self._next_at = now + _PAUSE_S
             self.flush()
+        if now >= self._forget_at:
+            self._forget_at = now + _FORGET_PAUSE_S
+            now_ms = self._clock.wall_ms()
+            self._records.write(lambda c: usage.forget(c, now_ms - _KEPT_MS, month_of(now_ms)))
 
     def flush(self) -> None:
-        """Write what was counted since, and forget what is old."""
-        if not self._unwritten:
-            return
-        counts, now_ms = dict(self._unwritten), self._clock.wall_ms()
-        self._unwritten.clear()
-
-        def work(connection: Connection) -> None:
-            usage.add(connection, counts)
-            usage.forget(connection, now_ms - _KEPT_MS, month_of(now_ms))
-
-        self._records.write(work)
+        """Write what was counted since."""
+        if self._unwritten:
+            counts = dict(self._unwritten)
+            self._unwritten.clear()
+            self._records.write(lambda c: usage.add(c, counts))

@@ -10,12 +10,13 @@ from sqlalchemy.engine import Connection
 
 from simcourier.config import SecondSim, Sending
 from simcourier.dispatch import policy
+from simcourier.dispatch.candidates import Terms
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.early import EarlyReports
 from simcourier.dispatch.fleet import Fleet
 from simcourier.dispatch.learned import Learned
-from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.records import Records
+from simcourier.dispatch.refusals import after_refusal
 from simcourier.dispatch.seconds import Seconds
 from simcourier.dispatch.waiting import PAUSE_MS, Rooms
 from simcourier.metrics import Metrics
@@ -68,7 +69,7 @@ class Outcomes:
         stored: Callable[[str, int], None],
         learned: Learned,
         second: SecondSim,
-        operators: Operators,
+        terms: Terms,
     ) -> None:
         self._records = records
         self._rooms = rooms
@@ -79,8 +80,11 @@ class Outcomes:
         self._care = care
         self._stored = stored
         self._learned = learned
+        self._terms = terms
         self._started_ms = clock.wall_ms()
-        self.seconds = Seconds(second, operators, learned, fleet, rooms, records, metrics, clock, self.count)
+        self.seconds = Seconds(
+            second, terms.operators, learned, fleet, rooms, records, metrics, clock, self.count
+        )
         self._early = EarlyReports()
         self._doubts: dict[int, Flight] = {}
         self.flights: dict[int, Flight] = {}
@@ -125,7 +129,6 @@ class Outcomes:
             case SubmitEnd.IN_DOUBT:
                 self._in_doubt(flight, fact.reason)
             case SubmitEnd.EXPIRED:
-                self._metrics.expired.inc()
                 detail = "its deadline passed at the modem's prompt"
                 if fact.parts_sent:
                     detail = f"{_left(flight, fact)}; {detail}"
@@ -162,20 +165,19 @@ class Outcomes:
         self._records.write(work, done)
 
     def _not_sent(self, flight: Flight, fact: SubmitEnded) -> None:
-        side = self._fleet.side(flight.message.sandbox)
-        others = side.operational - {flight.modem} - flight.message.avoid
+        standing = self._fleet.side(flight.message.sandbox).standing.values()
+        now_ms = self._clock.wall_ms()
+        others = policy.elsewhere(flight.message, standing, self._terms, now_ms, flight.modem)
         if fact.verdict is None:
             message = flight.message.after_failure(flight.modem)
             self._requeue(flight, message, 0 if others else _ALONE_PAUSE_MS, fact.reason, "failed")
             return
-        retry = policy.after_refusal(
+        retry = after_refusal(
             flight.message,
             fact.verdict,
             self._settings.max_attempts,
             alone=not others,
-            other_operator=self._fleet.has_other_operator(
-                flight.modem, flight.message.avoid, sandbox=flight.message.sandbox
-            ),
+            other_operator=self._fleet.has_other_operator(flight.modem, others),
         )
         if retry.care:
             self._care(flight.modem)
@@ -250,7 +252,12 @@ class Outcomes:
                 connection, message.n, Status.SENDING, status, now_ms, modem=flight.modem, detail=detail
             )
 
-        self._records.write(work, lambda after: self._ended(flight, message, after))
+        def done(after: Status | None) -> None:
+            # Of a second copy it does not: the first one left.
+            self._metrics.expired.inc(after is Status.EXPIRED)
+            self._ended(flight, message, after)
+
+        self._records.write(work, done)
 
     # --- what comes later ---
 

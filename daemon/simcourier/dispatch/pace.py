@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _RESERVE = 10
-"""The last tenth of an hour's, day's or month's bound is for codes."""
+"""The last tenth of an hour's, day's or month's bound is for codes, of a small bound the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,23 @@ class Meter:
     def __init__(self, pace: Pace, used: Used, now_ms: int) -> None:
         self.pace = pace
         self.used = used
-        self._hour = now_ms // HOUR_MS
-        self._day = now_ms // DAY_MS
-        self._month_end_ms = month_begin_ms(now_ms, following=True)
-        self._month_begin_ms = month_begin_ms(now_ms)
+        self._hour = self._day = 0
+        self._month_begin_ms = self._month_end_ms = 0
+        self._begin(now_ms)
         self._minute: deque[tuple[int, int]] = deque()
         self._in_minute = 0
+
+    def clock_was_set(self, used: Used, step_ms: int, now_ms: int) -> None:
+        """The clock was set by `step_ms`: by the calendar of now the SIM used this much."""
+        self.used = used
+        self._begin(now_ms)
+        self._minute = deque((at_ms + step_ms, segments) for at_ms, segments in self._minute)
+
+    def _begin(self, now_ms: int) -> None:
+        self._hour = now_ms // HOUR_MS
+        self._day = now_ms // DAY_MS
+        self._month_begin_ms = month_begin_ms(now_ms)
+        self._month_end_ms = month_begin_ms(now_ms, following=True)
 
     def seed(self, sent: Iterable[tuple[int, int]]) -> None:
         """Take up what was sent in the last minute before the start, as (when in ms, segments), the oldest first."""
@@ -118,7 +129,7 @@ class Meter:
 
     @staticmethod
     def _over(bound: int, used: int, rank: int, segments: int) -> bool:
-        allowed = bound if rank == 0 else bound - bound // _RESERVE
+        allowed = bound if rank == 0 or bound == 1 else bound - max(1, bound // _RESERVE)
         # A message that is larger than the whole bound goes first and alone, or it never would.
         return used + segments > allowed and used > 0
 
@@ -165,6 +176,12 @@ class Meters:
         """Take up what is on record: use in this hour, day and month, and in the last minute."""
         self._used = used
         self._just_sent = just_sent
+
+    def clock_was_set(self, used: dict[str, Used], step_ms: int, now_ms: int) -> None:
+        """The clock was set by `step_ms`: take up what is on record by the calendar of now."""
+        self._used = used
+        for sim, meter in self._meters.items():
+            meter.clock_was_set(used.pop(sim, Used()), step_ms, now_ms)
 
     def of(self, sim: str, network: str, now_ms: int) -> Meter | None:
         """The meter of this SIM; None where nothing bounds it."""

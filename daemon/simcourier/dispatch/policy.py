@@ -2,101 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from simcourier.dispatch.operators import Operators
-from simcourier.dispatch.pace import Meter, Refusal
+from simcourier.dispatch.candidates import USUAL_S, Candidate, Terms
+from simcourier.dispatch.pace import Refusal
 from simcourier.outbox.message import Waiting
-from simcourier.sms.causes import Verdict
 
-BACKOFF_MS = (2_000, 4_000, 8_000, 16_000, 30_000)
-"""How long a refused message waits before its next try, by refusals so far."""
-FAILURES_TO_REST = 3
-"""Recoveries without a finished submit after which a modem is taken only where no other is idle."""
-SUBMIT_S = 4.0
-"""What a submit takes, until measured."""
-USUAL_S = 5.0
-"""What a delivery takes, until learned."""
-FOREIGN_S = 5.0
-"""How much longer it may take through a SIM of another operator than the recipient's."""
-ROAMING_S = 5.0
-WEAK_S = 3.0
-WEAK_DBM = -107
-"""A signal at which submits begin to fail."""
-FAILING_S = 20.0
 ALIKE_S = 2.0
 """SIMs that differ by less are as good as each other: the one that rested longest is taken."""
 CLEAR_S = 3.0
 """A busy SIM is waited for only where that is sooner by more than this."""
-
-
-@dataclass(slots=True, eq=False)
-class Candidate:
-    """A modem that can send or is sending, and its SIM; `last_used` is monotonic seconds. Made anew, never changed.
-
-    `operator` names who issued the SIM (`Operators.key`), `submit_s` is what one segment takes through it, and
-    `barred` says why it may send nothing; with `barred_to_tests` not even what is to show whether that still holds.
-    """
-
-    modem: str
-    failures: int = 0
-    signal_dbm: int | None = None
-    last_used: float = 0.0
-    sandbox: bool = False
-    network: str = ""
-    operator: str = ""
-    roaming: bool = False
-    submit_s: float = SUBMIT_S
-    barred: str = ""
-    barred_to_tests: bool = False
-    meter: Meter | None = None
-    burden_s: float = field(init=False)
-    """By how much its own troubles make a delivery later."""
-
-    def __post_init__(self) -> None:
-        weak = self.signal_dbm is not None and self.signal_dbm <= WEAK_DBM
-        failing = self.failures >= FAILURES_TO_REST
-        self.burden_s = ROAMING_S * self.roaming + WEAK_S * weak + FAILING_S * failing
-
-
-class Expectation(Protocol):
-    """What was learned from delivery reports; `dispatch.learned` has it."""
-
-    def expected_s(self, network: str, recipient: str) -> float | None:
-        """Seconds that a delivery from a SIM of this network to this number takes; None: nobody knows yet."""
-
-
-class NothingLearned:
-    """Before the first delivery report."""
-
-    def expected_s(self, network: str, recipient: str) -> float | None:
-        """Nobody knows."""
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What decisions go by beside the message and the candidates."""
-
-    operators: Operators = field(default_factory=Operators)
-    expectation: Expectation = field(default_factory=NothingLearned)
-    number_key: Callable[[str], str] = str
-    """Stands for a number where recipients are counted."""
-    varied: bool = True
-    """Whether it matters to a delivery which SIM is taken: not where all are of one network."""
-
-    def delivery_s(self, candidate: Candidate, recipient: str) -> float:
-        """How long the network will take from this SIM to that number, in seconds."""
-        if not self.varied:
-            return USUAL_S
-        learned = self.expectation.expected_s(candidate.network, recipient) if candidate.network else None
-        expected_s = USUAL_S if learned is None else learned
-        home = self.operators.home_of(recipient)
-        return expected_s + FOREIGN_S if home and home != candidate.operator else expected_s
+SOON_MS = 30_000
+"""A SIM that failed a message is left out for one that rests only where that may send by then."""
 
 
 class Why(StrEnum):
@@ -145,18 +66,28 @@ def _is_other(network: str, candidate: Candidate, terms: Terms) -> bool:
 
 
 def could(message: Waiting, all_: Iterable[Candidate], terms: Terms, now_ms: int) -> list[Candidate]:
-    """The SIMs that could take the message within its life, busy ones too; where others can, none that failed it."""
-    able = [c for c in all_ if _could(message, c, terms, now_ms)]
-    fresh = [c for c in able if c.modem not in message.avoid]
-    return fresh or able
+    """The SIMs that could take the message in its life, busy ones too; none that failed it where others soon can."""
+    able = [c for c in all_ if _could(message, c, terms, now_ms, message.deadline_ms)]
+    if not message.avoid or not elsewhere(message, able, terms, now_ms):
+        return able
+    return [c for c in able if c.modem not in message.avoid]
 
 
-def _could(message: Waiting, candidate: Candidate, terms: Terms, now_ms: int) -> bool:
+def elsewhere(
+    message: Waiting, all_: Iterable[Candidate], terms: Terms, now_ms: int, modem: str | None = None
+) -> list[Candidate]:
+    """The SIMs that never failed this message and could take it soon, busy ones too; without the one in `modem`."""
+    by_ms = min(message.deadline_ms, now_ms + SOON_MS)
+    fresh = (c for c in all_ if c.modem != modem and c.modem not in message.avoid)
+    return [c for c in fresh if _could(message, c, terms, now_ms, by_ms)]
+
+
+def _could(message: Waiting, candidate: Candidate, terms: Terms, now_ms: int, by_ms: int) -> bool:
     against = objection(message, candidate, terms, now_ms)
     if against is not Why.PACE:
         return against is None
     refusal = bound(message, candidate, terms, now_ms)
-    return refusal is None or refusal.until_ms < message.deadline_ms
+    return refusal is None or refusal.until_ms < by_ms
 
 
 class Choice(NamedTuple):
@@ -178,17 +109,15 @@ def choose(
     """The idle SIM that takes this message now, or None to let it wait.
 
     `everyone` is all that can send or are sending. A modem that failed this message gets it again only where no
-    other could take it within its life. A message and a modem of which only one is of the sandbox never meet,
-    whatever the caller mixed up before.
+    other could take it soon. A message and a modem of which only one is of the sandbox never meet, whatever the
+    caller mixed up before.
     """
     fit = [c for c in idle if objection(message, c, terms, now_ms) is None]
     fallback = False
     if message.avoid:
         fresh = [c for c in fit if c.modem not in message.avoid]
-        if not fresh and fit and message.modem is None:
-            others = could(message, everyone, terms, now_ms)
-            if any(c.modem not in message.avoid for c in others):
-                return None
+        if not fresh and fit and message.modem is None and elsewhere(message, everyone, terms, now_ms):
+            return None
         fallback = not fresh
         fit = fresh or fit
     if not fit:
@@ -281,36 +210,3 @@ def rank(
         total_s = wait_s + own_s(message, candidate) + terms.delivery_s(candidate, message.recipient)
         judged.append(Judged(candidate, why, total_s, wait_s, refusal))
     return sorted(judged, key=lambda j: (j.why is not None, j.expected_s, j.candidate.last_used))
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """What follows a refusal: `delay_ms` None means that the message has failed.
-
-    `elsewhere`: this modem is avoided from now on; `other_operator`: so is every SIM of the same operator.
-    """
-
-    delay_ms: int | None
-    elsewhere: bool
-    care: bool
-    other_operator: bool = False
-
-
-def after_refusal(
-    message: Waiting, verdict: Verdict, max_attempts: int, *, alone: bool, other_operator: bool = False
-) -> Retry:
-    """Decide on a refused message; `alone` says that no other modem is operational.
-
-    What lies with the number is tried nowhere again. A network that can't take it now is waited for, unless a SIM
-    of another operator (`other_operator`: one can send) may do it at once.
-    """
-    refusals = message.refusals + 1
-    care = verdict is Verdict.CARE
-    if verdict is Verdict.NEVER or refusals >= max_attempts:
-        return Retry(None, elsewhere=False, care=care)
-    backoff = BACKOFF_MS[min(refusals, len(BACKOFF_MS)) - 1]
-    if verdict is Verdict.AGAIN_HERE:
-        if other_operator and message.modem is None:
-            return Retry(0, elsewhere=True, care=False, other_operator=True)
-        return Retry(backoff, elsewhere=False, care=False)
-    return Retry(backoff if alone or message.modem is not None else 0, elsewhere=True, care=care)

@@ -64,16 +64,18 @@ class Seconds:
         return at_ms if message.deadline_ms - at_ms >= LEAST_LIFE_S * 1000 else None
 
     def _may_be_seconded(self, message: Waiting, snapshot: ModemSnapshot) -> bool:
-        operator = self._operators.of(snapshot.network)
         return (
-            self._settings.enabled
-            and CLASS_OF_RANK[message.rank] in self._settings.classes
+            self._is_wanted(message.rank, snapshot.network)
             and not message.sandbox
             and message.modem is None
             and message.other_network is None
             and snapshot.reports is not ReportRoute.NONE
-            and (operator is None or operator.second_sim)
         )
+
+    def _is_wanted(self, rank: int, network: str) -> bool:
+        operator, settings = self._operators.of(network), self._settings
+        may = operator is None or (operator.second_sim and operator.reports)
+        return settings.enabled and CLASS_OF_RANK[rank] in settings.classes and may
 
     def _has_other(self, network: str) -> bool:
         """Is there any SIM of another operator, even if it can't send at this moment?"""
@@ -96,7 +98,8 @@ class Seconds:
     def _judge(self, connection: Connection, due: Due, now_ms: int) -> Waiting | None:
         network = self._network_of(due)
         life_s = (due.deadline_ms - now_ms) / 1000
-        if life_s < LEAST_LIFE_S:
+        # The configuration may be another one than when it was sent.
+        if life_s < LEAST_LIFE_S or not self._is_wanted(due.rank, network):
             seconds.forget(connection, due.n)
             return None
         times = (

@@ -89,9 +89,10 @@ class WaitingRoom:
 
     def wake(self) -> None:
         """Mark the lanes in which something has come due."""
-        now_ms = self._clock.wall_ms()
-        while self._due and self._due[0][0] <= now_ms:
-            self._window.stale(heapq.heappop(self._due)[1] or None)
+        if self._due:
+            now_ms = self._clock.wall_ms()
+            while self._due and self._due[0][0] <= now_ms:
+                self._window.stale(heapq.heappop(self._due)[1] or None)
 
     def wake_in(self) -> float | None:
         """Seconds until something comes due; None where nothing waits for a time."""
@@ -117,22 +118,22 @@ class WaitingRoom:
         """Keep a message aside that only these modems may take, and none of them now."""
         self._window.park(message, modems)
 
-    def revisit(self) -> None:
-        """Other modems can send now: look at everything again that was kept aside."""
-        self._window.revisit()
+    def revisit(self, *, thoroughly: bool = True) -> None:
+        """Other modems can send now: look again at what was kept aside, and `thoroughly` at what was passed over."""
+        self._window.revisit(thoroughly=thoroughly)
 
-    def more_for(self, modem: str) -> int:
-        """How many messages wait in memory that this modem could take, or some other could."""
-        return self._window.more_for(modem)
+    def has_more_for(self, modem: str, than: int) -> bool:
+        """Do more than so many messages wait in memory that this modem could take, or some other could?"""
+        return self._window.has_more_for(modem, than)
 
-    def refill(self, flying: Callable[[], set[int]], then: Callable[[], None]) -> None:
-        """Read the lanes that run low from disk, leave out what is `flying`, and call `then` where there was more."""
+    def refill(self, flying: Callable[[], set[int]]) -> None:
+        """Read the lanes that run low from disk, leave out what is `flying`; the writer's next turn gives it out."""
         for key, lane in self._window.low():
             if key not in self._refilling:
                 self._refilling.add(key)
-                self._read(key, lane, flying, then)
+                self._read(key, lane, flying)
 
-    def _read(self, key: Key, lane: Lane, flying: Callable[[], set[int]], then: Callable[[], None]) -> None:
+    def _read(self, key: Key, lane: Lane, flying: Callable[[], set[int]]) -> None:
         now_ms, limit, after = self._clock.wall_ms(), lane.to_read, lane.after
         modem, rank = key
 
@@ -141,8 +142,6 @@ class WaitingRoom:
             in_air = flying()
             fresh = [message for message in rows if message.n not in in_air]
             self._window.lane(*key).refill(fresh, complete=len(rows) < limit)
-            if fresh:
-                then()
 
         def failed(error: BaseException) -> None:
             self._refilling.discard(key)

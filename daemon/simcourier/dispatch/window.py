@@ -37,9 +37,16 @@ class Lane:
         self._present: set[int] = set()
         self._parked: dict[int, Waiting] = {}
         self._parked_for: dict[str, list[Waiting]] = {}
+        self._left_out: set[str] = set()
+        self._is_wanted = False
 
     def __len__(self) -> int:
         return len(self._present)
+
+    @property
+    def is_empty(self) -> bool:
+        """Is nothing in here, not even parked?"""
+        return not self._present
 
     @property
     def ready(self) -> int:
@@ -58,14 +65,18 @@ class Lane:
 
     def offer(self, message: Waiting) -> None:
         """Take a message that may leave now, unless the ones on disk that come before it must be read first."""
-        if not self.complete and (not self._messages or message.order > self._messages[0].order):
+        # What comes back to a place behind which the disk is read is not found there.
+        is_read = message.n > self.after and not self.complete
+        if is_read and (not self._messages or message.order > self._messages[0].order):
             return
         self._insert(message)
         self._trim()
 
     def _trim(self) -> None:
         while len(self._messages) > self.capacity:
-            self._present.discard(self._messages.pop(0).n)
+            gone = self._messages.pop(0).n
+            self._present.discard(gone)
+            self.after = min(self.after, gone - 1)
             self.complete = False
 
     def refill(self, messages: list[Waiting], *, complete: bool) -> None:
@@ -81,16 +92,18 @@ class Lane:
 
     def look(self, modems: Collection[str]) -> Iterator[Waiting]:
         """The messages in order, and of the parked ones those for these modems. Stop before anything is changed."""
-        if not self._parked:
+        if not self._parked_for:
             return reversed(self._messages)
         parked = {message.n: message for modem in modems for message in self._for(modem)}
         return heapq.merge(reversed(self._messages), sorted(parked.values(), key=_n), key=_n)
 
     def _for(self, modem: str) -> list[Waiting]:
         waiting = self._parked_for.get(modem)
-        if not waiting:
+        if waiting is None:
             return []
-        waiting[:] = [message for message in waiting if message.n in self._parked]
+        # One that left and came back is another by now, and may be for other modems.
+        waiting[:] = [message for message in waiting if self._parked.get(message.n) is message]
+        self._is_wanted = self._is_wanted or (not waiting and modem in self._left_out)
         return waiting[:_LOOKED_AT]
 
     def peek(self) -> Waiting | None:
@@ -121,19 +134,32 @@ class Lane:
             self._pass_over()
 
     def _pass_over(self) -> None:
-        """Forget what is parked and read on behind it: too much waits for what can't be had."""
+        """Too much waits for what is not at hand: keep the first ones for each modem, and read on behind all."""
+        each = max(1, PARKED // 2 // max(1, len(self._parked_for)))
+        kept: dict[int, Waiting] = {}
+        for modem, waiting in self._parked_for.items():
+            waiting[:] = [message for message in waiting if self._parked.get(message.n) is message]
+            kept.update((message.n, message) for message in waiting[:each])
+            if len(waiting) > each:
+                self._left_out.add(modem)
+        for waiting in self._parked_for.values():
+            waiting[:] = [message for message in waiting if message.n in kept]
         self.after = max(self.after, *self._parked)
-        self._present.difference_update(self._parked)
-        self._parked.clear()
-        self._parked_for.clear()
+        self._present.difference_update(self._parked.keys() - kept.keys())
+        self._parked = kept
         # What is behind may be on disk only.
         self.complete = False
 
-    def revisit(self) -> None:
-        """Other modems may be at hand now: look at what was parked or passed over again."""
-        if self.after:
+    def revisit(self, *, thoroughly: bool = True) -> None:
+        """Other modems may be at hand now: look at what was parked again, and at what was passed over.
+
+        Not `thoroughly`: at the latter only where a modem has nothing more to do of what was kept for it.
+        """
+        if self.after and (thoroughly or self._is_wanted):
             self.after = 0
             self.complete = False
+            self._left_out.clear()
+        self._is_wanted = False
         for message in self._parked.values():
             insort(self._messages, message, key=_descending)
         self._parked.clear()
@@ -184,7 +210,7 @@ class Window:
 
     def ranks(self) -> list[int]:
         """The classes of which something is in here, codes first."""
-        found = [rank for rank, lane in enumerate(self._common) if lane]
+        found = [rank for rank, lane in enumerate(self._common) if not lane.is_empty]
         if self._pinned:
             pinned = {rank for (_modem, rank), lane in self._pinned.items() if lane}
             found = sorted(pinned.union(found))
@@ -211,15 +237,18 @@ class Window:
         """Keep a message that `look` gave aside for these modems, which alone may take it."""
         self.lane(message.modem, message.rank).park(message, modems)
 
-    def revisit(self) -> None:
-        """Look at everything again that was kept aside."""
+    def revisit(self, *, thoroughly: bool = True) -> None:
+        """Look again at what was kept aside, and at what was passed over."""
         for _key, lane in self._all():
-            lane.revisit()
+            lane.revisit(thoroughly=thoroughly)
 
-    def more_for(self, modem: str) -> int:
-        """How many messages wait in here that this modem could take, or some other could."""
-        free = sum(lane.ready for lane in self._common)
-        return free + sum(lane.ready for (name, _rank), lane in self._pinned.items() if name == modem)
+    def has_more_for(self, modem: str, than: int) -> bool:
+        """Do more than so many messages wait in here that this modem could take, or some other could?"""
+        codes, texts, bulk = self._common
+        free = codes.ready + texts.ready + bulk.ready
+        if self._pinned and free <= than:
+            free += sum(lane.ready for (name, _rank), lane in self._pinned.items() if name == modem)
+        return free > than
 
     def discard(self, n: int) -> None:
         """Drop a message that was canceled, superseded, delivered or expired."""
@@ -242,6 +271,9 @@ class Window:
 
     def low(self) -> list[tuple[Key, Lane]]:
         """The lanes to refill from disk."""
-        if not self._pinned and all(lane.complete for lane in self._common):
-            return []
+        if not self._pinned:
+            # At each look at the queue: in a backlog, hundreds of times a second.
+            codes, texts, bulk = self._common
+            if not (codes.low or texts.low or bulk.low):
+                return []
         return [(key, lane) for key, lane in self._all() if lane.low]

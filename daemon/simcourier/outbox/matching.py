@@ -70,7 +70,10 @@ def match(
 
 
 def _under_way_at(stamp_ms: int, recipient: str, in_doubt: Sequence[Candidate]) -> Candidate | None:
-    """A SIM submits one part after the other: the last one begun before the stamp was under way then."""
+    """A SIM submits one part after the other: the last one begun before the stamp was under way then.
+
+    Of two begun at the same moment it is the first given.
+    """
     near = [c for c in in_doubt if recipient and is_to(recipient, c.recipient) and is_near(c, stamp_ms)]
     begun = [c for c in near if c.at_ms <= stamp_ms + _CLOCK_MS]
     if begun:

@@ -169,7 +169,8 @@ def _find(
     in_doubt = [
         Candidate(*row, is_numbered=False) for row in connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
     ]
-    return match(report, numbered, [*in_doubt, *under_way]), True
+    # What is under way was begun after whatever is in doubt, also where both were begun at the same moment.
+    return match(report, numbered, [*under_way, *in_doubt]), True
 
 
 def _told(

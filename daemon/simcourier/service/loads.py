@@ -58,7 +58,7 @@ class Loads:
             "" if operator is None else operator.name,
             used,
             pace,
-            self._tools.care.balances.of(sim, network),
+            self._tools.care.balances.of(sim),
             self._barred(sim) or _over(pace, used, now_ms),
         )
 
