@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from simcourier.cli import wording
 from simcourier.cli.endings import Stop
 from simcourier.cli.modems import describe, held, show_all
-from simcourier.cli.sims import find, show
+from simcourier.cli.sims import approve, find, show
 
 REASON = (
     "the network refused the last submit with +CMS ERROR: 38 and the SIM names no service centre of its own"
@@ -109,8 +111,18 @@ def test_what_holds_a_sim_back_stands_under_the_table(capsys: pytest.CaptureFixt
     show_all([item("modem-1", held=WAITS, sim_state="waiting"), item("modem-2", balance=low)])
     out = capsys.readouterr().out
     assert "ready, held" in out
-    assert f"modem-1: {WAITS} (simcourier\n  sims)\n" in out
+    assert f"modem-1: {WAITS}. If it is\n  yours: simcourier sims approve\n" in out
     assert "modem-2: its SIM runs low: 0.40 EUR" in out
+
+
+def test_what_is_said_of_many_modems_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    show_all([item(f"modem-{number}", held="an admin refused the SIM") for number in range(3)])
+    assert "\nmodem-0, modem-1, modem-2: an admin refused the SIM\n" in capsys.readouterr().out
+
+
+def test_nothing_is_said_of_what_an_unplugged_modem_s_sim_sent() -> None:
+    assert "sent" not in dict(describe(item("modem-1", state="absent", sim="")))
+    assert "sent" in dict(describe(item("modem-1", state="sim-missing")))
 
 
 def test_a_modem_that_tells_no_reports_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,6 +169,31 @@ def test_the_table_of_sims_fits_80_columns_with_whole_numbers(capsys: pytest.Cap
     assert "waits" in lines[3]
     assert "(modem-1)" in lines[3]
     assert lines[4].startswith("8944500000000000002: the SIM waits")
+
+
+def test_the_sims_stand_in_the_order_of_their_modems(capsys: pytest.CaptureFixture[str]) -> None:
+    cards = [
+        sim("8944500000000000003", modem="modem-2"),
+        sim("8944500000000000002", present=False),
+        sim("8944500000000000009"),
+    ]
+    show(cards)
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row[:19] for row in rows] == ["8944500000000000009", "8944500000000000002", "8944500000000000003"]
+
+
+def test_several_sims_are_approved_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    box = mock.Mock()
+    box.get.return_value = {
+        "items": [sim("8944500000000000001"), sim("8944500000000000002", modem="modem-2")]
+    }
+    assert approve.callback is not None
+    inspect.unwrap(approve.callback)(box, ("modem-2", "0001"))
+    assert [call.args for call in box.post.call_args_list] == [
+        ("sims", "8944500000000000002", "approve"),
+        ("sims", "8944500000000000001", "approve"),
+    ]
+    assert "8944500000000000002 in modem-2 may send" in capsys.readouterr().out
 
 
 def test_a_sim_is_found_by_number_ending_or_modem() -> None:

@@ -205,7 +205,7 @@ def with_load(load: Load, **fields: object) -> words.ModemLine:
 @pytest.mark.parametrize(
     ("held", "reason", "advice"),
     [
-        (Held("the SIM waits", Cause.APPROVAL), "the SIM waits", "simcourier sims approve"),
+        (Held("the SIM waits", Cause.APPROVAL), "the SIM waits", "simcourier sims approve modem-1."),
         (Held("no credit: 0.40 EUR", Cause.CREDIT), "no credit: 0.40 EUR", "Top it up"),
         (Held("tests are lost", Cause.LOOP_TEST), "tests are lost", "Try it in a phone"),
         (Held("over its pace", None, 1, 7300.0), "over its pace, for 2 h more", "goes on by itself"),
@@ -216,6 +216,28 @@ def test_a_sim_that_is_held_back_is_told_with_what_to_do(held: Held, reason: str
     line = with_load(Load(held=held))
     assert (line.tone, line.state, line.reason) == (Tone.WARN, "Held back", reason)
     assert advice in line.advice
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "advice"),
+    [
+        (ModemState.BARRED, "the network denies this SIM: ask the operator whether it is paid", ""),
+        (ModemState.SIM_MISSING, "no SIM card: put one in, or see whether it lies right", ""),
+        (
+            ModemState.BARRED,
+            "the network denies this SIM",
+            "Ask the operator whether this SIM is active and paid.",
+        ),
+        (ModemState.SILENT, "AT: no answer", "If it stays silent, unplug it and plug it in again."),
+    ],
+)
+def test_advice_is_given_once(state: ModemState, reason: str, advice: str) -> None:
+    assert words.modem_line(view(state=state, reason=reason)).advice == advice
+
+
+def test_an_unplugged_modem_says_nothing_of_what_its_sim_sent() -> None:
+    assert with_load(Load(), state=ModemState.ABSENT).sent == ""
+    assert with_load(Load()).sent == "0 today"
 
 
 def test_a_modem_that_can_not_send_says_why_and_not_what_its_sim_lacks() -> None:

@@ -86,7 +86,7 @@ class Looping:
         self._check_inbound()
         one = _end(ends, sender, "/modem")
         if not one.may_send:
-            raise _refusal(f"{sender} may not send now; see simcourier modems.", "/modem")
+            raise _refusal(f"The modem {sender} may not send now; see simcourier modems.", "/modem")
         if receiver is not None and _end(ends, receiver, "/to").sim == one.sim:
             raise _refusal("A SIM can't test itself; name another modem.", "/to")
         wanted = [e for e in ends.values() if e.sim != one.sim and receiver in {None, e.modem}]

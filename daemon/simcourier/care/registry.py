@@ -90,9 +90,8 @@ class Registry:
             # Nobody can be asked about it, so it is as if nobody had said yes.
             self._bar(replace(card, reason="too many SIMs are known; forget some of them"))
             return
-        self._log.info(
-            "a SIM that was never seen", modem=card.modem, network=card.network, state=str(card.state)
-        )
+        # Neither its number nor its network: the log masks what looks like a number or a code.
+        self._log.info("a SIM that was never seen", modem=card.modem, state=str(card.state))
         self._keep(card)
 
         def work(connection: Connection) -> None:

@@ -49,7 +49,10 @@ def _show_waiting(told: Json) -> None:
     if not told["sims"]:
         return
     made = table("Modem", "Takes it", "Why", "Arrives in", right=("Arrives in",), whole=("Modem", "Takes it"))
-    for sim in told["sims"]:
+    # Those that may take it in the order in which they are wanted, the others by name.
+    for sim in sorted(
+        told["sims"], key=lambda sim: (not sim["may"], "" if sim["may"] else str(sim["modem"]))
+    ):
         why = f"{sim['why']}: {sim['detail']}" if sim["detail"] else sim["why"]
         until = f", until {when(sim['until'])}" if sim["until"] else ""
         expected = "-" if sim["expected_s"] is None else lasting(sim["expected_s"])

@@ -74,13 +74,21 @@ def show_all(items: list[Json]) -> None:
         )
     console().print(made)
     # Under the table, where a long reason has room; a modem that can send may have one too: no service centre.
-    for item in items:
-        for said in _remarks(item):
-            _tell(f"{printable(item['id'])}: {printable(said)}")
+    for said, names in _by_remark(items).items():
+        _tell(f"{', '.join(names)}: {said}")
 
 
 def _state(item: Json) -> str:
     return ", ".join([str(item["state"]), *(mark for field, mark in _MARKS.items() if item[field])])
+
+
+def _by_remark(items: list[Json]) -> dict[str, list[str]]:
+    """Each remark with the modems that it is made of: what is said of many is said once."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        for said in _remarks(item):
+            found.setdefault(printable(said), []).append(printable(item["id"]))
+    return found
 
 
 def _remarks(item: Json) -> list[str]:
@@ -101,7 +109,8 @@ def held(item: Json) -> str:
     until = item["held_until"]
     if until is not None:
         return f"{item['held']}, until {when(until)}"
-    return f"{item['held']} (simcourier sims)" if item.get("sim_state") == "waiting" else str(item["held"])
+    waits = item.get("sim_state", item["state"]) == "waiting"
+    return f"{item['held']}. If it is yours: simcourier sims approve" if waits else str(item["held"])
 
 
 def _tell(said: str) -> None:
@@ -134,7 +143,7 @@ def describe(item: Json) -> list[tuple[str, str]]:
         ("signal", signal_bars(item["signal_dbm"])),
         ("SIM", _sim(item)),
         ("number", item["number"]),
-        ("sent", _sent(item)),
+        ("sent", _sent(item) if item["sim"] or item["state"] in UP else ""),
         ("balance", balance(item["balance"])),
         ("reports", item["reports"]),
         ("make", make),
@@ -172,7 +181,9 @@ def _last_fault(item: Json) -> str:
     return f"{last['fault']} at {when(last['at'])}: {last['detail']}{ended}"
 
 
-@modems.command(epilog=example("simcourier modems pause modem-1"))
+@modems.command(
+    short_help="Give the modem NAME no more messages.", epilog=example("simcourier modems pause modem-1")
+)
 @with_box
 @click.argument("name")
 def pause(box: Box, name: str) -> None:
@@ -192,7 +203,9 @@ def resume(box: Box, name: str) -> None:
     click.echo(f"{name} is no longer paused; it is {state}")
 
 
-@modems.command(epilog=example("simcourier modems restart modem-1"))
+@modems.command(
+    short_help="Bring the modem NAME up anew.", epilog=example("simcourier modems restart modem-1")
+)
 @with_box
 @click.argument("name")
 def restart(box: Box, name: str) -> None:

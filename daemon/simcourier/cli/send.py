@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
+_SOON_S = 5.0
+"""A message that waits for longer than this wants a word: a box that can send takes it at once."""
 _REPORT_GRACE_S = 60.0
 """How long after its deadline a message that left is still waited for: a report may be under way."""
 
@@ -129,6 +131,7 @@ def _follow(box: Box, accepted: Json, timeout: float | None, *, quiet: bool) -> 
         for _ in looks(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, patience_s):
             message = look_up(box, accepted["id"])
             progress.show(message)
+            progress.hint(message)
             is_well = message["status"] == "delivered" or _is_all(box, message)
             if is_well or message["status"] in FINAL:
                 break
@@ -156,6 +159,7 @@ class Progress:
         self._quiet = quiet
         self._in_place = sys.stderr.isatty()
         self._last = ""
+        self._hinted = False
         self._began = time.monotonic()
 
     def show(self, message: Json) -> None:
@@ -168,6 +172,14 @@ class Progress:
         elif status != self._last:
             click.echo(f"{status}  after {lasting(time.monotonic() - self._began)}", err=True)
         self._last = status
+
+    def hint(self, message: Json) -> None:
+        """Say once, of a message that waits for long, where it is told why."""
+        waits = message["status"] == "queued" and time.monotonic() - self._began >= _SOON_S
+        if waits and not self._hinted and not self._quiet:
+            self._hinted = True
+            self.end()
+            click.echo(f"It still waits; this tells why: simcourier explain {message['id']}", err=True)
 
     def end(self) -> None:
         """Clear the line, for what is to be kept."""

@@ -31,7 +31,8 @@ def sims(box: Box, as_json: bool) -> None:
     """Show the SIM cards; approve, refuse or forget one.
 
     With sims.approve = "by-admin" a SIM that was never seen, or that moved to another stick, sends nothing until you
-    approve it. A SIM is named by its number (ICCID), by the last digits of it, or by the modem that it is in.
+    approve it. A SIM is named by its number (ICCID), by the last digits of it, or by the modem that it is in. Day and
+    month count segments, of how many where that is bounded; a modem in brackets is the one that a SIM was last in.
     """
     answer = box.get("sims")
     write_json(answer) if as_json else show(answer["items"])
@@ -42,6 +43,7 @@ def show(items: list[Json]) -> None:
     if not items:
         click.echo("No SIM has been seen yet.")
         return
+    items = sorted(items, key=lambda item: (str(item["modem"]), not item["present"], str(item["id"])))
     tested = any(item["last_loop_test"] for item in items)
     heads = ("SIM", "Operator", "Modem", "State", "Day", "Month", "Balance")
     made = table(
@@ -91,14 +93,15 @@ def _decide(box: Box, given: str, what: str) -> Json:
 
 
 @sims.command(
-    epilog=example("simcourier sims approve 8944500000000000001", "simcourier sims approve modem-1")
+    epilog=example("simcourier sims approve 8944500000000000001", "simcourier sims approve modem-1 modem-2")
 )
 @with_box
-@click.argument("sim")
-def approve(box: Box, sim: str) -> None:
-    """Let SIM send that waits, or that was refused."""
-    item = _decide(box, sim, "approve")
-    click.echo(f"{item['id']} in {item['modem']} may send")
+@click.argument("sims", metavar="SIM...", nargs=-1, required=True)
+def approve(box: Box, sims: tuple[str, ...]) -> None:
+    """Let each SIM send that waits, or that was refused."""
+    for given in sims:
+        item = _decide(box, given, "approve")
+        click.echo(f"{item['id']} in {item['modem']} may send")
 
 
 @sims.command(epilog=example("simcourier sims refuse 8944500000000000001"))
@@ -110,7 +113,10 @@ def refuse(box: Box, sim: str) -> None:
     click.echo(f"{item['id']} sends nothing more. Undo: simcourier sims approve {item['id']}")
 
 
-@sims.command(epilog=example("simcourier sims forget 8944500000000000001"))
+@sims.command(
+    short_help="Drop SIM from the list, as if it had never been seen.",
+    epilog=example("simcourier sims forget 8944500000000000001"),
+)
 @with_box
 @click.argument("sim")
 def forget(box: Box, sim: str) -> None:

@@ -36,7 +36,11 @@ def stops(box: Box, as_json: bool) -> None:
     _show(_gather(box, 100), as_json=as_json)
 
 
-@stops.command("list", epilog=example("simcourier stops list --limit 1000"))
+@stops.command(
+    "list",
+    short_help="Show the numbers, masked, and since when.",
+    epilog=example("simcourier stops list --limit 1000"),
+)
 @with_box
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many at most."
@@ -67,7 +71,7 @@ def _show(items: list[Json], *, as_json: bool) -> None:
         click.echo("Nobody is on the list.")
         return
     made = table("Number", "Since", "By", "Key", whole=("Key",))
-    for item in items:
+    for item in sorted(items, key=lambda item: str(item["at"]), reverse=True):
         add_row(made, item["to_masked"], when(item["at"]), item["set_by"], item["key"])
     console().print(made)
 

@@ -77,6 +77,7 @@ def _show(box: Box, modem: str, *, follow: bool, as_json: bool) -> None:
 
 
 def _save(box: Box, modem: str, path: Path, seconds: int) -> None:
+    _see_room(path)
     box.post("modems", modem, "recording", body={"seconds": seconds})
     with suppress(KeyboardInterrupt):  # what was said by then is enough for whoever ends it
         _await(box, modem, seconds)
@@ -85,7 +86,19 @@ def _save(box: Box, modem: str, path: Path, seconds: int) -> None:
         path.write_text(recording["dialogue"], "utf-8")
     except OSError as error:
         raise Stop(f"{path}: can't be written: {error.strerror}") from None
-    click.echo(f"{path} has what was said. Play it: simcourier replay {path}")
+    click.echo(f"{path} has what was said. Look through it before you send it to anybody.")
+    click.echo(f"Play it: simcourier replay {path}")
+
+
+def _see_room(path: Path) -> None:
+    """See that the file can be written before a modem is restarted for it. Raises Stop."""
+    there = path.exists()
+    try:
+        path.open("ab").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise Stop(f"{path}: can't be written: {error.strerror}") from None
 
 
 def _await(box: Box, modem: str, seconds: int) -> None:

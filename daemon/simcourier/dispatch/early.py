@@ -31,6 +31,8 @@ class EarlyReports:
 
     def take(self, sim: str, references: Collection[int] | None) -> list[ReportArrived]:
         """The held reports of this SIM with these TP-MRs (None: with any), oldest first; they are not held any more."""
+        if not self._held:
+            return []
         fitting = [
             key
             for key, (_at, of, fact) in self._held.items()

@@ -149,8 +149,11 @@ class Learned:
 
         None where too few came to say, or where its operator sends none.
         """
-        times, operator = self._by_network.get(network), self._operators.of(network)
-        if times is None or times.total < self._settings.sample or (operator and not operator.reports):
+        times = self._by_network.get(network)
+        if times is None or times.total < self._settings.sample:
+            return None
+        operator = self._operators.of(network)
+        if operator is not None and not operator.reports:
             return None
         usual_s = times.percentile(self._settings.percentile)
         return max(self._settings.least, min(self._settings.most, usual_s))

@@ -55,10 +55,10 @@ class Seconds:
     def due_at_ms(self, message: Waiting, modem: str, now_ms: int) -> int | None:
         """When a message that left just now goes out again if no report comes; None: never, its text is wiped."""
         snapshot = self._fleet.snapshot(modem)
-        if snapshot is None or not self._may_be_seconded(message, snapshot):
+        usual_s = None if snapshot is None else self._learned.usual_s(snapshot.network)
+        if snapshot is None or usual_s is None or not self._may_be_seconded(message, snapshot):
             return None
-        usual_s = self._learned.usual_s(snapshot.network)
-        if usual_s is None or not self._has_other(snapshot.network):
+        if not self._has_other(snapshot.network):
             return None
         at_ms = now_ms + int(usual_s * 1000)
         return at_ms if message.deadline_ms - at_ms >= LEAST_LIFE_S * 1000 else None

@@ -25,7 +25,8 @@ class Shares:
     def took(self, rank: int, waiting: Sequence[int]) -> None:
         """A message of this rank leaves while these ranks waited."""
         if len(waiting) < 2:
-            self._owed = [0.0] * len(self._owed)
+            if any(self._owed):
+                self._owed = [0.0] * len(self._owed)
             return
         all_ = sum(self._shares[other] for other in waiting)
         for other, owed in enumerate(self._owed):

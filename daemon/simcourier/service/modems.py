@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simcourier.at.trace import TraceLine
 from simcourier.care.faults import FaultView
 from simcourier.errors import RequestError
-from simcourier.modem.facts import ModemSnapshot
+from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.modem.rehearsal import dialogue
 from simcourier.outbox import access, store
 from simcourier.outbox.equipment import SimState
 from simcourier.service.loads import Load, Loads
 from simcourier.service.sims import Sims
 from simcourier.service.tools import Tools
+
+_SIM_READ = frozenset({ModemState.SEARCHING, ModemState.BARRED, ModemState.READY, ModemState.SENDING})
+"""In these states a SIM that is not known is one that tells no number; in others nobody has read it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Modems:
         name, sim = snapshot.name, snapshot.sim
         fleet, faults = self._tools.dispatcher.fleet, self._tools.care.faults.of(name)
         sandbox = fleet.is_sandbox(snapshot)
+        load = self._loads.of(sim, snapshot.network, modem=name, sandbox=sandbox)
         return ModemView(
             snapshot,
             fleet.is_paused(name),
@@ -83,7 +87,7 @@ class Modems:
             sandbox,
             self._sims.number(sim, snapshot.number),
             sim_state,
-            self._loads.of(sim, snapshot.network, modem=name, sandbox=sandbox),
+            load if sim or snapshot.state in _SIM_READ else replace(load, held=None),
             {str(fault): count for fault, count in faults.counts.items()},
             self._mishap(faults),
         )

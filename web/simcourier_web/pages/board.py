@@ -109,7 +109,7 @@ def _facts(view: ModemView) -> list[tuple[str, str]]:
         ("SIM of", " ".join(filter(None, (load.operator, card.network)))),
         ("SIM ends in", card.sim[-4:]),
         ("SIM's own number", mask(view.number) if view.number else ""),
-        ("Held back", "" if load.held is None else fleet.held(load.held)[0]),
+        ("Held back", "" if load.held is None else fleet.held(load.held, card.name)[0]),
         ("Sent", _sent(load)),
         ("Balance", fleet.left(load.balance)),
         ("Delivery reports", card.reports),

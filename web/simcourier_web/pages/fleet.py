@@ -8,7 +8,7 @@ from simcourier.service.modems import Mishap
 from simcourier_web.pages.spans import span, visible
 
 _ADVICE = {
-    "approval": "If it is yours, approve it: simcourier sims approve.",
+    "approval": "If it is yours, approve it: simcourier sims approve {modem}.",
     "credit": "Top it up; its balance is asked for again by itself.",
     "loop-test": "Try it in a phone; it is tested again by itself.",
 }
@@ -36,11 +36,11 @@ _FAULTS = {
 _REGISTRATIONS = {"home": "home", "roaming": "roaming"}
 
 
-def held(found: Held) -> tuple[str, str]:
-    """What holds a SIM back, and what to do about it."""
+def held(found: Held, modem: str) -> tuple[str, str]:
+    """What holds the SIM in `modem` back, and what to do about it."""
     if found.until_ms is not None:
         return f"{found.why}, for {span(found.for_s)} more", "It goes on by itself."
-    return found.why, _ADVICE.get(found.cause or "", "")
+    return found.why, _ADVICE.get(found.cause or "", "").format(modem=visible(modem))
 
 
 def sent(load: Load) -> str:

@@ -169,7 +169,7 @@ def modem_line(view: ModemView) -> ModemLine:
         since=span(view.for_s),
         sandbox=view.sandbox,
         place=fleet.place(view) if heard else "",
-        sent=fleet.sent(view.load),
+        sent=fleet.sent(view.load) if heard else "",
         left=fleet.left(view.load.balance),
         mishap=fleet.mishap(view.mishap),
     )
@@ -180,11 +180,17 @@ def _standing(view: ModemView) -> tuple[Tone, str, str, str]:
     card, load = view.snapshot, view.load
     tone, state, advice = _of_state(card.state)
     if tone is not Tone.GOOD or view.paused:
-        return tone, state, card.reason, advice
+        return tone, state, card.reason, "" if _says_what_to_do(card.reason) else advice
     if load.held is not None:
-        return Tone.WARN, "Held back", *fleet.held(load.held)
+        return Tone.WARN, "Held back", *fleet.held(load.held, card.name)
     low = fleet.runs_low(load)
     return (Tone.WARN, state, low, "Top it up.") if low else (tone, state, card.reason, advice)
+
+
+def _says_what_to_do(reason: str) -> bool:
+    """Whether a modem's own sentence has advice in it, which ours would only repeat."""
+    _, _, behind = reason.rpartition(": ")
+    return behind.startswith(("ask ", "put ", "try ", "use ", "see "))
 
 
 def _of_status(status: Status) -> tuple[Tone, str]:
