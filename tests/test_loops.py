@@ -320,8 +320,8 @@ def test_an_application_pays_nothing_for_it(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("sender", "receiver", "words"),
     [
-        ("x", None, "There is no modem x"),
-        ("a", "x", "There is no modem x"),
+        ("x", None, "There is no modem of this name"),
+        ("a", "x", "There is no modem of this name"),
         ("a", "a", "can't test itself"),
         ("a", "d", "The number of the SIM in d is not known"),
     ],

@@ -159,7 +159,7 @@ class Looping:
 def _end(ends: Mapping[str, End], name: str, pointer: str) -> End:
     found = ends.get(name)
     if found is None:
-        raise _refusal(f"There is no modem {name} that is ready and has a SIM of its own.", pointer)
+        raise _refusal("There is no modem of this name that is ready and has a SIM of its own.", pointer)
     return found
 
 
