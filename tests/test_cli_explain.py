@@ -57,6 +57,15 @@ def test_each_attempt_says_why_and_what_came_of_it(capsys: pytest.CaptureFixture
         assert piece in words
 
 
+def test_sims_that_may_take_it_come_first_as_they_are_wanted_and_the_others_by_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sims = [sim("m4", may=False), sim("m3"), sim("m1", may=False), sim("m2")]
+    show(told(status="queued", why="its turn comes", sims=sims))
+    rows = capsys.readouterr().out.splitlines()
+    assert [row[:2] for row in rows if row.startswith("m") and row[1].isdigit()] == ["m3", "m2", "m1", "m4"]
+
+
 def test_a_message_that_waits_shows_every_sim(capsys: pytest.CaptureFixture[str]) -> None:
     until = "2026-11-23T13:00:00.000Z"
     show(

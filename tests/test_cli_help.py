@@ -81,3 +81,10 @@ def test_the_words_for_states_and_classes_are_the_outbox_s() -> None:
     assert set(choices["message_class"].choices) == set(message.MessageClass)
     assert isinstance(choices["on_unknown"], click.Choice)
     assert set(choices["on_unknown"].choices) == set(message.OnUnknown)
+
+
+def test_no_line_in_a_list_of_commands_is_cut_off() -> None:
+    for name in COMMANDS:
+        shown = CliRunner().invoke(simcourier, [name, "--help"]).output
+        listed = shown.partition("\nCommands:\n")[2].partition("\n\n")[0]
+        assert "..." not in listed, name

@@ -120,6 +120,15 @@ def test_what_is_said_of_many_modems_is_said_once(capsys: pytest.CaptureFixture[
     assert "\nmodem-0, modem-1, modem-2: an admin refused the SIM\n" in capsys.readouterr().out
 
 
+def test_an_unplugged_modem_has_no_operator_and_no_signal(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = item("modem-1", state="absent")
+    show_all([gone])
+    shown = capsys.readouterr().out
+    assert "Example Mobile" not in shown
+    assert "dBm" not in shown
+    assert {"network", "signal"}.isdisjoint(dict(describe(gone)))
+
+
 def test_nothing_is_said_of_what_an_unplugged_modem_s_sim_sent() -> None:
     assert "sent" not in dict(describe(item("modem-1", state="absent", sim="")))
     assert "sent" in dict(describe(item("modem-1", state="sim-missing")))

@@ -72,6 +72,29 @@ def test_c18_plain_http_on_this_machine_needs_nothing(address: str) -> None:
             "x.toml: modems: two entries have the name 'n'",
         ),
         ('[[modems]]\nport = "a"\nname = "../n"\n', "x.toml: modems[0].name: may hold letters, digits"),
+        ('[sims]\napprove = "maybe"\n', 'x.toml: sims.approve: must be "at-once" or "by-admin"'),
+        (
+            '[second_sim]\nclasses = ["all"]\n',
+            'x.toml: second_sim.classes[0]: must be "otp", "transactional" or',
+        ),
+        (
+            '[[operators]]\nname = "a"\nnetworks = ["1"]\n',
+            "x.toml: operators[0].networks[0]: write the five or six",
+        ),
+        (
+            '[[operators]]\nname = "a"\nbalance_code = "x"\n',
+            "x.toml: operators[0].balance_code: write a USSD code",
+        ),
+        ('[[sims.cards]]\niccid = "12"\n', "x.toml: sims.cards[0].iccid: write the 15 to 22 digits"),
+        ("[second_sim]\nleast = 90.0\n", "x.toml: second_sim.least: must not be more than second_sim.most"),
+        (
+            '[inbound]\nstart_words = ["Stop"]\n',
+            "x.toml: inbound.start_words: 'stop' is one of inbound.stop_words",
+        ),
+        (
+            '[[operators]]\nname = "a"\nnetworks = ["00101"]\n[[operators]]\nname = "b"\nnetworks = ["00101"]\n',
+            "x.toml: operators: a: networks: 00101 is another operator's, too",
+        ),
         ('[log]\nlevel = "loud"\n', 'x.toml: log.level: must be "debug"'),
         ('[storage]\ndirectory = ""\n', "x.toml: storage.directory: write a whole path, from / on"),
         ('[storage]\nkey_file = "here"\n', "x.toml: storage.key_file: write a whole path, from / on"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 UP = frozenset({"ready", "sending"})
 """The states in which a modem takes messages."""
+_NOT_HEARD = frozenset({"absent", "opening", "probing"})
 _WIDTH = 80
 _MARKS = {"paused": "paused", "held": "held", "sandbox": "sandbox"}
 
@@ -67,8 +68,8 @@ def show_all(items: list[Json]) -> None:
             item["id"],
             _state(item),
             lasting(item["for_seconds"]),
-            item["operator"] or "-",
-            signal_bars(item["signal_dbm"]),
+            (_heard(item) and item["operator"]) or "-",
+            signal_bars(item["signal_dbm"] if _heard(item) else None),
             item["port"],
             style="" if is_well else "yellow",
         )
@@ -76,6 +77,11 @@ def show_all(items: list[Json]) -> None:
     # Under the table, where a long reason has room; a modem that can send may have one too: no service centre.
     for said, names in _by_remark(items).items():
         _tell(f"{', '.join(names)}: {said}")
+
+
+def _heard(item: Json) -> bool:
+    """Whether operator and signal are those of now, and not of a time before the modem was unplugged."""
+    return item["state"] not in _NOT_HEARD
 
 
 def _state(item: Json) -> str:
@@ -139,8 +145,11 @@ def describe(item: Json) -> list[tuple[str, str]]:
         ("state", f"{_state(item)}, for {lasting(item['for_seconds'])}"),
         ("reason", item["reason"]),
         ("held", held(item) if item["held"] else ""),
-        ("network", ", ".join(filter(None, (item["operator"], item["registration"])))),
-        ("signal", signal_bars(item["signal_dbm"])),
+        (
+            "network",
+            ", ".join(filter(None, (item["operator"], item["registration"]))) if _heard(item) else "",
+        ),
+        ("signal", signal_bars(item["signal_dbm"] if _heard(item) else None)),
         ("SIM", _sim(item)),
         ("number", item["number"]),
         ("sent", _sent(item) if item["sim"] or item["state"] in UP else ""),

@@ -81,6 +81,7 @@ def parse(raw: bytes, source: str) -> Config:
     _check_modems(config.modems, source)
     _check_regions(config.destinations, source)
     _check_operators(config.operators, source)
+    _check_pairs(config, source)
     return config
 
 
@@ -99,6 +100,14 @@ _FORMS = {
     "messages": 'write "own", "any", or a country by its two capital letters, such as "GB"',
     "allowed_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
     "origin_hosts": 'write a host name such as "login.example.com"',
+    "approve": 'must be "at-once" or "by-admin"',
+    "classes": 'must be "otp", "transactional" or "bulk"',
+    "stop_classes": 'must be "otp", "transactional" or "bulk"',
+    "networks": 'write the five or six digits with which IMSIs begin, such as "23415"',
+    "prefixes": 'write a prefix such as "+447700", or a short code such as "60123"',
+    "balance_code": 'write a USSD code of digits, * and #, such as "*100#"',
+    "iccid": "write the 15 to 22 digits that `simcourier sims` shows",
+    "number": 'write a number in international form, such as "+447700900001"',
     "denied_prefixes": 'write a prefix such as "+44770", or a short code such as "60123"',
 }
 
@@ -204,6 +213,9 @@ def _check_operators(operators: tuple[Operator, ...], source: str) -> None:
         where = f"{source}: operators: {operator.name}"
         if sum(other.name == operator.name for other in operators) > 1:
             raise ConfigError(f"{where}: two entries have this name; each needs its own")
+        for network in operator.networks:
+            if sum(network in other.networks for other in operators) > 1:
+                raise ConfigError(f"{where}: networks: {network} is another operator's, too")
         if operator.balance_code and not operator.balance_pattern:
             raise ConfigError(
                 f"{where}: balance_code needs a balance_pattern that finds the amount in the answer"
@@ -214,6 +226,16 @@ def _check_operators(operators: tuple[Operator, ...], source: str) -> None:
             raise ConfigError(f"{where}: balance_pattern is no regular expression: {error}") from None
         if operator.balance_pattern and "amount" not in groups:
             raise ConfigError(f"{where}: balance_pattern needs a group (?P<amount>...)")
+
+
+def _check_pairs(config: Config, source: str) -> None:
+    """Refuse settings of which each is right and both together are not."""
+    if config.second_sim.least > config.second_sim.most:
+        raise ConfigError(f"{source}: second_sim.least: must not be more than second_sim.most")
+    inbound = config.inbound
+    stops = {word.casefold() for word in inbound.stop_words}
+    for word in sorted(stops & {word.casefold() for word in inbound.start_words}):
+        raise ConfigError(f"{source}: inbound.start_words: {word!r} is one of inbound.stop_words, too")
 
 
 def _check_regions(destinations: Destinations, source: str) -> None:
