@@ -104,6 +104,43 @@ def test_a_network_that_does_not_answer_is_given_up_after_half_a_minute() -> Non
     assert len(ended(desk)) == 1
 
 
+def given_up() -> Desk:
+    """A modem whose request 7 had no answer."""
+    return asked(up()).run(31.0)
+
+
+def test_the_late_answer_to_one_request_is_not_the_answer_to_the_next() -> None:
+    desk = asked(given_up().run(9.0), 8, "*102#")
+    why = "the answer to the request before may still come; ask again in 50 s"
+    assert ended(desk)[1:] == [(8, UssdEnd.REFUSED, why)]
+    desk.say('\r\n+CUSD: 0,"Balance 10.00 EUR",15\r\n')
+    assert len(ended(desk)) == 2
+    assert desk.modem.heard.count(ASK) == 1
+
+
+@pytest.mark.parametrize("late", ['+CUSD: 0,"Balance 10.00",15', '+CUSD: 0,"Balance\r\n10.00",15', "+CUSD: 2"])
+def test_once_the_late_answer_is_there_the_next_request_is_asked(late: str) -> None:
+    desk = asked(given_up().say(f"\r\n{late}\r\n"), 8)
+    desk.say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
+    assert ended(desk)[1:] == [(8, UssdEnd.DONE, "Balance 9.00")]
+
+
+def test_an_answer_that_never_comes_does_not_bar_the_next_request_for_ever() -> None:
+    desk = asked(given_up().run(60.0), 8).say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
+    assert ended(desk)[1:] == [(8, UssdEnd.DONE, "Balance 9.00")]
+
+
+def test_a_request_that_never_left_bars_nothing() -> None:
+    desk = up()
+    desk.submit(job(now=desk.now, patience=200.0), permitted=False)
+    asked(desk).run(31.0)
+    assert ended(desk)[0][1] is UssdEnd.SILENT
+    desk.session.permit(1, False, desk.now)
+    desk.settle()
+    asked(desk, 8).say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
+    assert ended(desk)[1:] == [(8, UssdEnd.DONE, "Balance 9.00")]
+
+
 def test_an_answer_whose_end_never_comes_is_told_as_far_as_it_came() -> None:
     desk = asked(up()).say('\r\n+CUSD: 0,"Balance 10.00\r\nEUR\r\n').run(40.0)
     assert ended(desk) == [(7, UssdEnd.DONE, "Balance 10.00\nEUR")]

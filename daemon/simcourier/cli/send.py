@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -124,8 +123,9 @@ def _confirm(accepted: Json) -> None:
 def _follow(box: Box, accepted: Json, timeout: float | None, *, quiet: bool) -> tuple[Json, bool]:
     """Look until the message is at its end; returns it as it then stands, and whether that is well."""
     progress = Progress(quiet=quiet)
-    now = datetime.now(UTC).isoformat()
-    patience_s = between(now, accepted["expires_at"]) + _REPORT_GRACE_S if timeout is None else timeout
+    # By the box's clock alone: this machine's may be another.
+    life_s = between(accepted["created_at"], accepted["expires_at"])
+    patience_s = life_s + _REPORT_GRACE_S if timeout is None else timeout
     message, is_well = accepted, False
     try:
         for _ in looks(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, patience_s):

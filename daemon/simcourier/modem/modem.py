@@ -190,6 +190,8 @@ class Modem:
     """It takes codes as packed septets only."""
     ussd_open: bool = False
     """The network waits for a reply in a USSD session, which nobody will give."""
+    ussd_owed_until: float = 0.0
+    """Until then what the network says may be the late answer to a request that was given up."""
     told_at: dict[Fault, float] = field(default_factory=dict)
     """When faults that may come by the thousand were told."""
     chores: set[Chore] = field(default_factory=set)
@@ -270,6 +272,7 @@ class Modem:
     def hear_network(self, lines: list[str]) -> None:
         """An answer by USSD is complete. What the network says by itself answers nothing, but is ended too."""
         heard = read_answer(lines)
+        self.ussd_owed_until = 0.0
         if heard.open:
             self.ussd_open = True
             self.chores.add(Chore.USSD)
@@ -280,6 +283,8 @@ class Modem:
         """The USSD request at hand is over."""
         talk, self.talk = self.talk, None
         if talk is not None:
+            if end is UssdEnd.SILENT and talk.asked:
+                self.ussd_owed_until = self.now + self.timings.ussd_late
             self.facts.append(UssdEnded(self.name, self.sim, talk.request, end, text))
 
     def give_up_talk(self) -> None:

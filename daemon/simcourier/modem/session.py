@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -239,6 +240,9 @@ class Session:
             refusal = f"the modem is {m.state}: {m.standing.reason}"
         elif m.talk is not None:
             refusal = "another USSD request is under way"
+        elif now < m.ussd_owed_until:
+            wait_s = math.ceil(m.ussd_owed_until - now)
+            refusal = f"the answer to the request before may still come; ask again in {wait_s} s"
         else:
             m.talk = Talk(request, code, now + m.timings.ussd)
             m.chores.add(Chore.USSD)

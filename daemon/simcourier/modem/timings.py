@@ -79,6 +79,8 @@ class Timings:
     """Between looks at a missing or locked SIM."""
     ussd: float = 30.0
     """From a USSD request to the network's answer."""
+    ussd_late: float = 60.0
+    """After a request that had no answer: nothing in `+CUSD` tells which request it answers, so none is asked."""
     ussd_command: float = 10.0
     """The final result code of `AT+CUSD`; some modems give it only with the network's answer."""
     retell: float = 600.0
