@@ -282,6 +282,7 @@ class WebBox:
 
     def submitted(self, index: int = -1) -> int:
         """The network takes a job; returns the TP-MR of its last part."""
+        self.settle()
         modem, job = self.radio.jobs[index]
         sim = self.radio.cards[modem].sim
         references = [next(self._references) & 0xFF for _ in job.parts]
