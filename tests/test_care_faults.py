@@ -36,6 +36,7 @@ def test_faults_are_counted_and_the_last_one_is_told(web: WebBox) -> None:
         "detail": "AT+CMGS: no prompt",
         "at": "2027-01-15T08:16:40.000Z",
         "recovered_in_seconds": 4.25,
+        "recovered_by": "reset",
     }
     metrics = web.metrics.render().decode()
     assert 'simcourier_modem_faults_total{fault="silent",modem="modem-1"} 2.0' in metrics
@@ -51,7 +52,7 @@ def test_a_new_fault_is_not_over_because_the_one_before_was(web: WebBox) -> None
     web.tell(Recovered("modem-1", Fault.SILENT, Rung.PROBE, 1.0))
     fault(web)
     last = web.get("/v1/modems/modem-1", web.key("status:read")).json["last_fault"]
-    assert last["recovered_in_seconds"] is None
+    assert (last["recovered_in_seconds"], last["recovered_by"]) == (None, None)
 
 
 def test_a_modem_without_faults_says_nothing_of_them(web: WebBox) -> None:

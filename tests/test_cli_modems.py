@@ -155,6 +155,7 @@ def test_all_that_is_known_of_a_modem_and_nothing_that_is_not() -> None:
                     "detail": "AT+CSQ: no answer",
                     "at": "2026-01-31T12:00:00.000Z",
                     "recovered_in_seconds": 3.2,
+                    "recovered_by": "reset",
                 },
             )
         )
@@ -163,7 +164,9 @@ def test_all_that_is_known_of_a_modem_and_nothing_that_is_not() -> None:
     assert told["SIM"] == "8944500000000000001, of East, approved"
     assert told["port"] == "/dev/ttyUSB0 at USB 1-2.3"
     assert told["faults"] == "no-prompt 1, silent 3"
-    assert told["last fault"].endswith("AT+CSQ: no answer; well again after 3.20 s")
+    assert told["last fault"].endswith(
+        "AT+CSQ: no answer; well again after 3.20 s, by a restart of the modem"
+    )
     assert {"number", "balance", "reason", "held", "recoveries"}.isdisjoint(told)
 
 

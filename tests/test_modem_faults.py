@@ -100,7 +100,7 @@ def test_the_ladder_for_a_silent_modem_goes_up_once_and_then_only_opens_its_port
     assert rungs.index(Rung.REAUTHORISE) < rungs.index(Rung.POWER)
     pauses = [later - earlier for (_, earlier), (_, later) in pairwise(steps)]
     assert max(pauses) <= 360.0, "never an hour"
-    assert min(pauses) >= 15.0
+    assert min(pauses) >= 10.0
 
 
 def test_after_a_recovery_the_ladder_begins_at_the_bottom() -> None:

@@ -54,14 +54,14 @@ def test_any_byte_from_a_silent_modem_is_answered_by_a_probe_at_once() -> None:
     assert desk.now - mark < 1.0
 
 
-@pytest.mark.parametrize("spell", [15.0, 15.4, 15.9, 60.3, 200.7])
+@pytest.mark.parametrize("spell", [15.0, 15.4, 15.9, 40.3, 200.7])
 def test_a_modem_that_was_deaf_is_ready_within_three_seconds_of_being_well(spell: float) -> None:
     desk = deafened(spell)
     desk.modem.deaf = False
     desk.modem.heard.clear()
     desk.until(lambda: desk.state is ModemState.READY, 3.0)
     asked = [text for text in desk.modem.heard if text != "AT"]
-    if spell < 80.0:
+    if spell < 50.0:
         assert asked[:6] == CHECK, "a check, not all of a bring-up"
     else:
         assert asked[:2] == ["ATE0", "AT+CMEE=1"], "its USB device was taken away, it may have started anew"
@@ -145,7 +145,7 @@ def test_the_port_of_a_silent_modem_is_opened_anew_once_in_a_while() -> None:
 
 
 def test_a_port_opened_anew_needs_only_a_check() -> None:
-    desk = deafened(60.0)
+    desk = deafened(30.0)
     desk.session.stalled(desk.now, "it is silent")
     desk.session.opening(desk.now)
     desk.modem.deaf = False

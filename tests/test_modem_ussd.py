@@ -118,7 +118,9 @@ def test_the_late_answer_to_one_request_is_not_the_answer_to_the_next() -> None:
     assert desk.modem.heard.count(ASK) == 1
 
 
-@pytest.mark.parametrize("late", ['+CUSD: 0,"Balance 10.00",15', '+CUSD: 0,"Balance\r\n10.00",15', "+CUSD: 2"])
+@pytest.mark.parametrize(
+    "late", ['+CUSD: 0,"Balance 10.00",15', '+CUSD: 0,"Balance\r\n10.00",15', "+CUSD: 2"]
+)
 def test_once_the_late_answer_is_there_the_next_request_is_asked(late: str) -> None:
     desk = asked(given_up().say(f"\r\n{late}\r\n"), 8)
     desk.say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')

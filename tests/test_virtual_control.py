@@ -155,7 +155,7 @@ def test_a_full_store_a_flood_and_a_refused_registration_have_names() -> None:
         ({}, "do must be one of"),
         ({"do": 7}, "do must be one of"),
         ({"do": "unplug", "modem": 9}, "there is no modem 9"),
-        ({"fault": "flu"}, "fault must be one of deaf, unplug"),
+        ({"fault": "flu"}, "fault must be one of deaf, stuck, unplug"),
         ({"do": "set"}, "set needs values"),
         ({"do": "set", "values": {"submit_dela": 1}}, "unknown key submit_dela"),
         ({"fault": "deaf", "for": -1}, "for must be seconds"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from virtual_desk import Desk, lines, submit_pdu
 
+from simcourier.virtual.occasions import Cure
+
 COMMAND, PDU = submit_pdu()
 
 
@@ -160,6 +162,42 @@ def test_a_modem_that_hangs_for_ever_wants_to_be_replugged() -> None:
     desk.modem.replug(desk.now)
     desk.quiet()
     assert lines(desk.send()) == ["+CMGS: 1", "OK"]
+
+
+def test_firmware_that_hangs_needs_a_cure_that_is_strong_enough() -> None:
+    desk = Desk('[[rule]]\nfrom = 10\nuntil = 11\nstuck = { until = "replug" }')
+    desk.quiet()
+    desk.wait(60.0)
+    assert desk.modem.is_deaf, "the end of the rule is no cure"
+    desk.modem.reboot(desk.now)
+    assert desk.modem.is_deaf, "nor is a mere restart"
+    desk.modem.unplug(desk.now, 2.0, Cure.REPLUG)
+    desk.wait(2.0)
+    desk.quiet()
+    assert desk.ask("AT") == ["OK"]
+
+
+def test_only_a_loss_of_power_cures_some() -> None:
+    desk = Desk("[[rule]]\nfrom = 10\nstuck = {}")
+    desk.wait(10.0)
+    desk.modem.unplug(desk.now, 2.0, Cure.REPLUG)
+    desk.wait(2.0)
+    assert desk.modem.is_deaf
+    desk.modem.unplug(desk.now, 2.0)
+    desk.wait(2.0)
+    assert not desk.modem.is_deaf
+
+
+def test_firmware_may_hang_in_its_sending_alone_until_it_is_reset() -> None:
+    desk = Desk('stuck = { how = "no-prompt", until = "reset" }')
+    desk.quiet()
+    for _ in range(2):
+        assert desk.type(COMMAND) == b""
+        assert desk.wait(60.0) == b""
+        assert lines(desk.type(b"\x1bAT\r")) == ["OK", "OK"]
+    desk.ask("AT+CFUN=1,1")
+    desk.quiet()
+    assert lines(desk.send()) == ["+CMGS: 0", "OK"]
 
 
 def test_a_deaf_window_swallows_every_byte() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simcourier.config import Pace
 from simcourier.dispatch.bars import Cause
-from simcourier.modem.facts import Fault, ModemSnapshot, ModemState
+from simcourier.modem.facts import Fault, ModemSnapshot, ModemState, Rung
 from simcourier.outbox.message import MessageClass, Status
 from simcourier.outbox.usage import Use
 from simcourier.service import Balance, BoxStatus, Glimpse, ModemView
@@ -269,7 +269,10 @@ def test_what_a_sim_sent_is_told_against_its_nearest_bound(pace: Pace, said: str
 
 
 def test_every_fault_has_its_words() -> None:
-    said = {fleet.mishap(Mishap(fault, "", 0, 5.0, None)) for fault in Fault}
+    said = {fleet.mishap(Mishap(fault, "", 0, 5.0, None, None)) for fault in Fault}
     assert len(said) == len(Fault)
     assert not any(line.startswith(f"{fault},") for line in said for fault in Fault)
-    assert fleet.mishap(Mishap("silent", "", 0, 90.0, 3.4)) == "did not answer, 1 min ago; well after 3 s"
+    assert (
+        fleet.mishap(Mishap("silent", "", 0, 90.0, 3.4, Rung.PROBE))
+        == "did not answer, 1 min ago; well after 3 s"
+    )

@@ -10,7 +10,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from simcourier.modem.facts import Fact, FaultSeen, ModemChanged, ModemState, SubmitEnd, SubmitEnded
+from simcourier.modem.facts import (
+    Fact,
+    FaultSeen,
+    ModemChanged,
+    ModemState,
+    Recovered,
+    SubmitEnd,
+    SubmitEnded,
+)
 from simcourier.outbox.message import MessageClass, OnUnknown, Status
 from simcourier.virtual.modem import Modem
 from simcourier.virtual.scenario import Rule
@@ -28,7 +36,7 @@ NETWORK = "submit_delay = 2.0\ndelivery_delay = 0.5\nreport_delay = 1.0\n"
 STRIKE_S = 50.0
 PERIOD_S = 5.0
 PROBE_S = 170.0
-END_S = 200.0
+_END_BEHIND_S = 30.0
 TTL_S = 120.0
 VICTIM_TTL_S = 180.0
 SEND_S = 20.0
@@ -62,6 +70,10 @@ class Row:
     """What a scenario says of the ill modem from the start on, as TOML."""
     by_discovery: bool = False
     """The ports are not configured but found. There are none in virtual time."""
+    by_usb: bool = False
+    """Only what is done to its USB device helps; a pty has none."""
+    probe_s: float = PROBE_S
+    """When the message comes that shows that it sends again."""
     is_noticed: bool = True
     """False: what the modem does is its good right, and nothing is to be counted."""
 
@@ -88,11 +100,15 @@ def _restart(phase: str, **more: Any) -> Values:
     return {"boot_delay": 3.0, "reboot": {"phase": phase, **more}}
 
 
+def _stuck(how: str, until: str) -> Values:
+    return {"boot_delay": 3.0, "stuck": {"how": how, "until": until}}
+
+
 _STRANGE = ["\u00ff\u00fe\u0080\u0081", "\u00c0\u0015\u00d0", "^RSSI: 19", "\u00b5\u00e9+C\u00fdMG"]
 
 _TWINS = '[[rule]]\nmodems = "0-1"\nimei = "001017000009996"\n'
 
-ROWS_OF_PORTS: tuple[Row, ...] = (
+EVERY_ROW: tuple[Row, ...] = (
     Row("silent before the prompt, for 15 s", {"no_prompt": {"for": 15}}, strikes_next="no_prompt", well_after_s=15),
     Row("silent after Ctrl-Z, for 15 s; the network has it", _hang(15), strikes_next="hang", well_after_s=15),
     Row("silent after Ctrl-Z, for 15 s; the network has it not", _hang(15, network=False), strikes_next="hang",
@@ -133,6 +149,11 @@ ROWS_OF_PORTS: tuple[Row, ...] = (
     Row("restarts at Ctrl-Z; the network has it not", _restart("ctrl-z", network=False), strikes_next="reboot",
         well_after_s=3),
     Row("deaf while idle, for 15 s", {"deaf": True}, for_s=15, well_after_s=15, is_idle=True),
+    Row("no prompt until AT+CFUN=1,1", _stuck("no-prompt", "reset"), is_idle=True),
+    Row("no prompt until it is authorised anew at USB", _stuck("no-prompt", "replug"), is_idle=True, by_usb=True,
+        probe_s=260),
+    Row("deaf until it is authorised anew at USB", _stuck("deaf", "replug"), is_idle=True, by_usb=True, probe_s=260),
+    Row("deaf until its power is switched", _stuck("deaf", "power"), is_idle=True, by_usb=True, probe_s=350),
     Row("unplugged for 10 s, back under another name", {"unplugged": True}, for_s=10, well_after_s=10,
         lasting={"port": "modem-900"}, by_discovery=True, is_idle=True),
     Row("two sticks with the same IMEI", {"deaf": False}, from_start=_TWINS, is_idle=True),
@@ -140,8 +161,10 @@ ROWS_OF_PORTS: tuple[Row, ...] = (
         victim_after_s=-1),
 )  # fmt: skip
 
-ROWS = tuple(row for row in ROWS_OF_PORTS if not row.by_discovery and not row.from_start)
+ROWS = tuple(row for row in EVERY_ROW if not row.by_discovery and not row.from_start)
 """What can be shown without ports."""
+ROWS_OF_PORTS = tuple(row for row in EVERY_ROW if not row.by_usb)
+"""What can be shown over ptys."""
 
 
 @dataclass(slots=True)
@@ -155,6 +178,8 @@ class Result:
     copies: int = 0
     back_s: float = math.inf
     went_down: bool = False
+    by: str = ""
+    """The highest step of the ladder that was taken until it was well, where it was told well again."""
     works_again: bool = False
     seen: list[str] = field(default_factory=list)
     """The faults as the box counts them."""
@@ -171,6 +196,7 @@ class _Watch:
         self.detected_at = math.inf
         self.down_at = math.inf
         self.up_at = -math.inf
+        self.by = ""
         self.faults: list[str] = []
         self._is_up = True
 
@@ -185,6 +211,8 @@ class _Watch:
                     self.faults.append(str(fact.fault))
             case SubmitEnded() if fact.end is not SubmitEnd.SENT:
                 self._detected(now)
+            case Recovered():
+                self.by = str(fact.rung)
             case ModemChanged():
                 self._changed(now, fact.snapshot.state in _CAN_SEND)
             case _:
@@ -235,7 +263,8 @@ class Ward:
         """Put everything that is to happen on the agenda."""
         world = self._world
         first = STRIKE_S - 0.1 - PERIOD_S * math.floor((STRIKE_S - 10) / PERIOD_S)
-        for turn in range(int((PROBE_S - first) / PERIOD_S)):
+        probe_s = self._row.probe_s if self._row else PROBE_S
+        for turn in range(int((probe_s - first) / PERIOD_S)):
             world.at(START_S + first + PERIOD_S * turn, self._post_beside)
         if self._row is None:
             return
@@ -243,7 +272,7 @@ class Ward:
             world.at(START_S + 4 + number * 0.5, lambda: self.post(ILL))
         world.at(START_S + STRIKE_S, self._strike)
         world.at(START_S + STRIKE_S + self._row.victim_after_s, self._post_victim)
-        world.at(START_S + PROBE_S, self._post_probe)
+        world.at(START_S + probe_s, self._post_probe)
 
     def _post_beside(self) -> None:
         for index in range(self._ill, self._ill + WELL):
@@ -281,7 +310,8 @@ def live(row: Row | None) -> Result:
         world.onlookers.append(watch)
         ward = Ward(world, row)
         ward.plan()
-        world.run(END_S + TTL_S + 2 * world.config.ticks.wipe + 60)
+        end_s = (row.probe_s if row else PROBE_S) + _END_BEHIND_S
+        world.run(end_s + TTL_S + 2 * world.config.ticks.wipe + 60)
         return _result(world, ward, watch, row)
 
 
@@ -305,6 +335,7 @@ def _result(world: World, ward: Ward, watch: _Watch, row: Row | None) -> Result:
     result.works_again = ward.probe in network
     result.detected_s = watch.detected_at - struck_at
     result.went_down = watch.down_at < math.inf
+    result.by = watch.by
     if result.went_down:
         result.back_s = max(0.0, watch.up_at - (struck_at + row.well_after_s))
     return result

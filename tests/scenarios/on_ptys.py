@@ -183,6 +183,8 @@ def _live(bed: Bed, row: Row, watch: _Watch) -> Result:
     if not row.is_idle:
         struck_at = max(struck_at, *(at for at, status in history[:2] if status in _BEFORE_STRIKE))
     result = Result(row, works_again=works and bed.copies(probe) == 1, seen=_counted(bed.daemon.api))
+    last = bed.daemon.get(f"/v1/modems/{ILL}")["last_fault"]
+    result.by = (last or {}).get("recovered_by") or ""
     result.history = [status for _, status in history]
     result.ended = ended(result.history)
     result.copies = bed.copies(token)

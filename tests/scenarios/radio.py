@@ -25,6 +25,7 @@ from simcourier.modem.facts import (
 from simcourier.modem.session import Session
 from simcourier.modem.timings import Timings
 from simcourier.virtual.modem import Modem
+from simcourier.virtual.occasions import Cure
 
 NEVER = float("inf")
 LOOK_EVERY_S = 0.5
@@ -123,7 +124,7 @@ class Link:
         self._close()
         self.look_at = now
         if rung is Rung.REAUTHORISE:
-            self.modem.unplug(now, REAUTHORISED_S)
+            self.modem.unplug(now, REAUTHORISED_S, Cure.REPLUG)
         elif rung is Rung.POWER:
             self.modem.unplug(now, POWERED_S)
         self._radio.rungs.append((now, self.name, rung))

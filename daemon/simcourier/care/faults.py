@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from simcourier import log
 from simcourier.care.tools import CareTools
-from simcourier.modem.facts import Fact, Fault, FaultSeen, Recovered
+from simcourier.modem.facts import Fact, Fault, FaultSeen, Recovered, Rung
 
 _LOG_EVERY_S = 10.0
 """Between two log entries about the same fault of a modem; those between are counted."""
@@ -16,13 +16,17 @@ _MOST_MODEMS = 1000
 
 @dataclass(frozen=True, slots=True)
 class FaultView:
-    """What went wrong with a modem since the box started; `last_at` is monotonic seconds."""
+    """What went wrong with a modem since the box started; `last_at` is monotonic seconds.
+
+    `recovered_by` is the highest step of the ladder that was taken until it was well again.
+    """
 
     counts: dict[Fault, int] = field(default_factory=dict)
     last: Fault | None = None
     last_detail: str = ""
     last_at: float = 0.0
     recovered_in_s: float | None = None
+    recovered_by: Rung | None = None
 
 
 class Faults:
@@ -82,4 +86,6 @@ class Faults:
             seconds=round(fact.seconds, 2),
         )
         if fact.modem in self._views:
-            self._views[fact.modem] = replace(self._views[fact.modem], recovered_in_s=fact.seconds)
+            self._views[fact.modem] = replace(
+                self._views[fact.modem], recovered_in_s=fact.seconds, recovered_by=fact.rung
+            )

@@ -181,12 +181,21 @@ def _faults(item: Json) -> str:
     return ", ".join(f"{name} {times}" for name, times in sorted(item["faults"].items()))
 
 
+_STEPS = {
+    "reset": ", by a restart of the modem",
+    "reopen": ", its port opened anew",
+    "reauthorise": ", its USB device taken away and given back",
+    "power": ", its power switched off and on",
+}
+
+
 def _last_fault(item: Json) -> str:
     last = item["last_fault"]
     if last is None:
         return ""
     well_s = last["recovered_in_seconds"]
-    ended = f"; well again after {lasting(well_s)}" if well_s is not None else ""
+    by = _STEPS.get(str(last["recovered_by"]), "")
+    ended = f"; well again after {lasting(well_s)}{by}" if well_s is not None else ""
     return f"{last['fault']} at {when(last['at'])}: {last['detail']}{ended}"
 
 

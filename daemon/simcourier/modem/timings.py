@@ -48,13 +48,13 @@ class Timings:
     reopen: float = 20.0
     """Silence before the port is opened anew; doubles each time up to `reopen_limit`."""
     reopen_limit: float = 300.0
-    silent_steps: Steps = ((Rung.REAUTHORISE, 60.0), (Rung.POWER, 120.0))
+    silent_steps: Steps = ((Rung.REAUTHORISE, 30.0), (Rung.POWER, 60.0))
     """What is tried, once, beside that."""
     useless_steps: Steps = (
         (Rung.RESET, 15.0),
-        (Rung.REOPEN, 30.0),
-        (Rung.REAUTHORISE, 60.0),
-        (Rung.POWER, 120.0),
+        (Rung.REOPEN, 15.0),
+        (Rung.REAUTHORISE, 30.0),
+        (Rung.POWER, 60.0),
     )
     """The same for a modem that answers `AT` and gives no prompt."""
     simless_steps: Steps = ((Rung.RESET, 30.0),)

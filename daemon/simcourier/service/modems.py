@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from simcourier.at.trace import TraceLine
 from simcourier.care.faults import FaultView
 from simcourier.errors import RequestError
-from simcourier.modem.facts import ModemSnapshot, ModemState
+from simcourier.modem.facts import ModemSnapshot, ModemState, Rung
 from simcourier.modem.rehearsal import dialogue
 from simcourier.outbox import access, store
 from simcourier.outbox.equipment import SimState
@@ -22,13 +22,14 @@ _SIM_READ = frozenset({ModemState.SEARCHING, ModemState.BARRED, ModemState.READY
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """What went wrong last, when, and how long it took until the modem was well again, if it is."""
+    """What went wrong last, when, and how long and which step it took until the modem was well again, if it is."""
 
     fault: str
     detail: str
     at_ms: int
     ago_s: float
     recovered_in_s: float | None
+    recovered_by: Rung | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,14 @@ class Modems:
             return None
         ago_s = self._tools.clock.monotonic() - faults.last_at
         at_ms = self._tools.clock.wall_ms() - int(ago_s * 1000)
-        return Mishap(str(faults.last), faults.last_detail, at_ms, ago_s, faults.recovered_in_s)
+        return Mishap(
+            str(faults.last),
+            faults.last_detail,
+            at_ms,
+            ago_s,
+            faults.recovered_in_s,
+            faults.recovered_by,
+        )
 
     def one(self, name: str) -> ModemView:
         """One modem. Raises RequestError `not-found`."""

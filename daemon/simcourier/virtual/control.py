@@ -14,7 +14,7 @@
     {"do": "set", "modem": M, "values": {...}, "for": 15}  any keys of a scenario; without "for" for good
     {"do": "pause-reports", "modem": M, "for": 5}         a `set` of reports_paused
     {"do": "resume-reports", "modem": M}
-    {"modem": M, "fault": F, "for": 15}                   a `set` by name: deaf, unplug, pause-reports,
+    {"modem": M, "fault": F, "for": 15}                   a `set` by name: deaf, stuck, unplug, pause-reports,
                                                           no-prompt, hang (silence after Ctrl-Z), no-reports,
                                                           no-network, no-sim, storage-full (submits refused),
                                                           fill-storage (every place taken), refuse, blocked (taken
@@ -42,6 +42,7 @@ from simcourier.virtual.scenario import Hubs, Rule, ScenarioError, check_values
 
 FAULTS: Mapping[str, dict[str, Any]] = {
     "deaf": {"deaf": True},
+    "stuck": {"stuck": {}},
     "unplug": {"unplugged": True},
     "pause-reports": {"reports_paused": True},
     "no-reports": {"reports": False},

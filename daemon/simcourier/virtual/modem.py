@@ -18,7 +18,7 @@ from simcourier.virtual.equipment import Equipment
 from simcourier.virtual.interpreter import Interpreter
 from simcourier.virtual.line import TYPED_LIMIT, LineState
 from simcourier.virtual.network import Network
-from simcourier.virtual.occasions import sample
+from simcourier.virtual.occasions import Cure, Stuck, sample
 from simcourier.virtual.output import Output
 from simcourier.virtual.reception import Reception
 from simcourier.virtual.scenario import Rule, Timeline
@@ -57,6 +57,7 @@ class Modem:
         self._order = count()
         self._absent_until = -math.inf
         self._deaf_until = -math.inf
+        self._stuck: Stuck | None = self.settings.stuck
         self._stat = 0
         self._registration_timer_at = -math.inf
         self.state = LineState.COMMAND
@@ -163,21 +164,26 @@ class Modem:
         """Seconds since the scenario began."""
         return now - self._began_at
 
-    def unplug(self, now: float, for_s: float | None = None) -> None:
-        """Pull the modem out, for good or for some seconds."""
+    def unplug(self, now: float, for_s: float | None = None, cure: Cure = Cure.POWER) -> None:
+        """Pull the modem out, for good or for some seconds; or only take its USB device away."""
         self._absent_until = math.inf if for_s is None else now + for_s
-        self._plug_or_unplug(now)
+        if self.is_plugged:
+            self._power_off(cure)
 
     def replug(self, now: float) -> None:
         """Put the modem back in, and end a silence: it starts anew."""
         self._absent_until = -math.inf
-        self.reboot(now)
+        self.reboot(now, Cure.POWER)
 
-    def reboot(self, now: float) -> None:
+    def reboot(self, now: float, cure: Cure = Cure.RESET) -> None:
         """Start anew with the port in place."""
         if self.is_plugged:
-            self._power_off()
+            self._power_off(cure)
         self._plug_or_unplug(now)
+
+    def has_no_prompt(self) -> bool:
+        """Whether it is stuck so that it waits for each PDU without a prompt."""
+        return self._stuck is not None and self._stuck.how == "no-prompt"
 
     # -- power and settings -----------------------------------------------------------------------------
 
@@ -195,7 +201,9 @@ class Modem:
         equipment.use(settings)
         self.output.use(settings)
         self.interpreter.use(settings)
-        self.is_hard_to_submit = settings.is_hard_to_submit()
+        if settings.stuck != before.stuck and settings.stuck is not None:
+            self._stuck = settings.stuck
+        self.is_hard_to_submit = settings.is_hard_to_submit() or self._stuck is not None
         self.prompt_bytes = (settings.prompt_form or equipment.profile.prompt).encode("latin-1", "replace")
         self._correspondents.use(settings.inbound, now)
         if before.unplugged and not settings.unplugged:
@@ -230,10 +238,13 @@ class Modem:
         if is_wanted and not self.is_plugged:
             self._power_on(now)
         elif self.is_plugged and not is_wanted:
-            self._power_off()
+            self._power_off(Cure.POWER)
 
-    def _power_off(self) -> None:
+    def _power_off(self, cure: Cure) -> None:
         self.is_plugged = False
+        if self._stuck is not None and self._stuck.ends_by(cure):
+            self._stuck = None
+            self.is_hard_to_submit = self.settings.is_hard_to_submit()
         self._deaf_until = -math.inf
         self._timers.clear()
         self._reset_line()
@@ -276,7 +287,8 @@ class Modem:
 
     def _hear_or_not(self, now: float) -> None:
         was_mute = self.output.is_mute
-        self.output.is_mute = self.settings.deaf or now < self._deaf_until
+        is_stuck = self._stuck is not None and self._stuck.how == "deaf"
+        self.output.is_mute = self.settings.deaf or is_stuck or now < self._deaf_until
         if self.output.is_mute:
             self.typed = b""
             self.interpreter.forget()
@@ -351,7 +363,7 @@ class Modem:
                 self.output.lines([line], now)
         if equipment.is_reset_wanted:
             equipment.is_reset_wanted = False
-            self._power_off()
+            self._power_off(Cure.RESET)
             if self.settings.reset_unplugs is not None:
                 self._absent_until = now + self.settings.reset_unplugs
             # The answer to the reset command still goes out, before anything that the start says.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from random import Random
 from typing import Annotated, Literal
 
@@ -87,6 +88,31 @@ class Reboot(Occasion, frozen=True):
 
     phase: Phase = "ctrl-z"
     network: bool = False
+
+
+class Cure(IntEnum):
+    """What may bring a modem to its senses again, the stronger the higher."""
+
+    RESET = 0
+    """AT+CFUN=1,1, or what its make has in place of that."""
+    REPLUG = 1
+    """Its USB device is taken away and given back; the modem keeps its power."""
+    POWER = 2
+    """It loses its power: somebody pulls it out, or its hub switches the port."""
+
+
+class Stuck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Firmware that hangs from the beginning of the rule on, and also after its end: only a cure as strong helps.
+
+    `deaf`: swallows every byte; `no-prompt`: answers, but waits for each PDU without saying so.
+    """
+
+    how: Literal["deaf", "no-prompt"] = "deaf"
+    until: Literal["reset", "replug", "power"] = "power"
+
+    def ends_by(self, cure: Cure) -> bool:
+        """Whether this helps."""
+        return cure >= Cure[self.until.upper()]
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ from simcourier.virtual.occasions import (
     Route,
     Seconds,
     Share,
+    Stuck,
     TpStatus,
     Unplug,
 )
@@ -101,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # The serial line.
     deaf: bool = False
+    stuck: Stuck | None = None
     unplugged: bool = False
     plug_delay: Delay = 0.0
     port: str | None = None

@@ -84,6 +84,9 @@ class Submission:
         if error and error.at == "prompt" and error.strikes(nth, rng):
             self._refuse(from_scenario(rng.choice(error.codes)), now)
             return True
+        if modem.has_no_prompt():
+            modem.state = LineState.PROMPT
+            return True
         if no_prompt and no_prompt.strikes(nth, rng):
             if no_prompt.for_s is None:
                 modem.state = LineState.PROMPT

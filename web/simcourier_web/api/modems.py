@@ -22,12 +22,16 @@ class TraceQuery(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class LastFault(Struct, frozen=True):
-    """What went wrong last; `recovered_in_seconds` is null until the modem is well again."""
+    """What went wrong last; `recovered_in_seconds` is null until the modem is well again.
+
+    `recovered_by` is the highest step that it took: `probe`, `reset`, `reopen`, `reauthorise` or `power`.
+    """
 
     fault: str
     detail: str
     at: Time
     recovered_in_seconds: float | None
+    recovered_by: str | None
 
 
 class Modem(Struct, frozen=True):
@@ -267,4 +271,11 @@ def _modem(view: ModemView, client: Client) -> Modem:
 def _last_fault(mishap: Mishap | None) -> LastFault | None:
     if mishap is None:
         return None
-    return LastFault(mishap.fault, mishap.detail, rfc3339(mishap.at_ms), mishap.recovered_in_s)
+    by = mishap.recovered_by
+    return LastFault(
+        mishap.fault,
+        mishap.detail,
+        rfc3339(mishap.at_ms),
+        mishap.recovered_in_s,
+        None if by is None else str(by),
+    )
