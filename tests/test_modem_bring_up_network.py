@@ -22,6 +22,46 @@ def test_a_modem_on_lte_alone_is_found_by_cereg() -> None:
     assert up.session.snapshot().registration == "home"
 
 
+def test_a_modem_that_has_the_network_for_packets_alone_is_found_by_cgreg() -> None:
+    answers: dict[str, Reply] = {
+        "AT+CREG?": line("+CREG: 0,2"),
+        "AT+CEREG?": ERROR,
+        "AT+CGREG?": line("+CGREG: 0,1"),
+        "AT+CGREG=1": OK,
+    }
+    up = desk(answers).up()
+    assert up.session.snapshot().registration == "home"
+    up.modem.answers["AT+CGREG?"] = line("+CGREG: 1,2")
+    up.say("\r\n+CGREG: 2\r\n").run(2.0)
+    assert up.state is ModemState.SEARCHING
+
+
+def test_what_cgreg_says_of_itself_is_nothing_to_a_modem_that_has_the_network_for_calls() -> None:
+    up = desk().up()
+    up.modem.heard.clear()
+    up.say("\r\n+CGREG: 2\r\n" * 20).run(2.0)
+    assert (up.modem.heard, up.state) == ([], ModemState.READY)
+
+
+def test_the_first_domain_that_says_anything_is_believed_where_none_has_the_sim() -> None:
+    up = desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,3"), "AT+CGREG?": line("+CGREG: 0,2")}).plug().run(3.0)
+    assert up.session.snapshot().registration == "denied"
+
+
+def test_a_reject_cause_that_only_cgreg_tells() -> None:
+    state, why = reason(
+        {
+            "AT+CREG?": line("+CREG: 0,3"),
+            "AT+CREG=3": ERROR,
+            "AT+CEREG=3": ERROR,
+            "AT+CGREG?": times(line("+CGREG: 0,3"), line('+CGREG: 3,3,"00A1","01",2,"0A",0,7')),
+            "AT+CGREG=3": OK,
+        }
+    )
+    assert state is ModemState.BARRED
+    assert "(cause 7)" in why
+
+
 def test_a_modem_that_answers_creg_with_a_bare_ok_is_asked_by_cereg() -> None:
     up = desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,5")}).up()
     assert up.session.snapshot().registration == "roaming"

@@ -30,8 +30,9 @@ def bring_up(m: Modem) -> Procedure[None]:
     yield from prepare_messages(m)
     # Then a lost network tells itself, and nobody waits for the next poll.
     yield from ask(m, "AT+CREG=1")
-    if (yield from register(m)) == "CEREG":
-        yield from ask(m, "AT+CEREG=1")
+    shown_by = yield from register(m)
+    if shown_by != "CREG":
+        yield from ask(m, f"AT+{shown_by}=1")
     yield from look_around(m)
     m.chores.add(Chore.LOOK)
 

@@ -124,7 +124,7 @@ class Modem:
     had_sim: bool = False
     """A SIM told who it is since the port appeared."""
     registered_by: str = ""
-    """CREG or CEREG, whichever showed that it is registered; what the other says of itself is of no interest."""
+    """CREG, CEREG or CGREG, whichever showed that it is registered; what others say of themselves is of no interest."""
     offline: bool = False
     """The modem said that it lost its network, and that was not looked into yet."""
     link: LinkMode = LinkMode.USUAL

@@ -20,6 +20,8 @@ _REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
 _DEREGISTERED = "2"
 """AT+COPS? begins with this while the modem was told to keep off any network."""
 
+_DOMAINS = ("CREG", "CEREG", "CGREG")
+"""By which command it shows that it is registered: circuit switched, LTE, packet switched."""
 _EAGER_TRIES = 60
 _LOOK_CLOSER_EVERY = 10
 
@@ -86,8 +88,8 @@ def look_closer(m: Modem, found: Registration, tries: int) -> Procedure[str]:
 
 
 def ask_cause(m: Modem) -> Procedure[int | None]:
-    """Have CREG and CEREG tell reject causes (mode 3), and return the one that they tell."""
-    for name in ("CREG", "CEREG"):
+    """Have each domain tell reject causes (mode 3), and return the first one."""
+    for name in _DOMAINS:
         answer = yield from ask(m, f"AT+{name}=3")
         if answer.end is End.OK:
             answer = yield from ask(m, f"AT+{name}?", f"+{name}")
@@ -119,16 +121,20 @@ def see_sim(m: Modem) -> Procedure[None]:
 
 
 def ask_registration(m: Modem) -> Procedure[tuple[str, Registration | None]]:
-    """Ask by CREG, then by CEREG if that shows nothing: a modem on LTE alone may answer only there."""
-    circuit = yield from ask(m, "AT+CREG?", "+CREG")
-    found = parse.registration_asked(circuit.lines)
-    if found in _REGISTERED:
-        return "CREG", found
-    packet = yield from ask(m, "AT+CEREG?", "+CEREG")
-    other = parse.registration_asked(packet.lines)
-    if other in _REGISTERED or found is None:
-        return "CEREG", other
-    return "CREG", found
+    """Ask one domain after the other until one has the SIM; else what the first says that says anything counts.
+
+    A modem on LTE alone may answer only by CEREG; where a network takes no more calls, CREG shows nothing while SMS goes
+    over packets.
+    """
+    first: tuple[str, Registration | None] = (_DOMAINS[0], None)
+    for name in _DOMAINS:
+        answer = yield from ask(m, f"AT+{name}?", f"+{name}")
+        found = parse.registration_asked(answer.lines)
+        if found in _REGISTERED:
+            return name, found
+        if first[1] is None:
+            first = (name, found)
+    return first
 
 
 def look_around(m: Modem) -> Procedure[None]:

@@ -64,6 +64,8 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
                 m.late_answer(tp_mr)
         case "+CREG" | "+CEREG":
             registration(m, name, line)
+        case "+CGREG" if m.registered_by == name[1:]:
+            registration(m, name, line)
         case "+CUSD":
             network_says(m, line)
         case "^SMMEMFULL":
