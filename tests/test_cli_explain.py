@@ -57,6 +57,12 @@ def test_each_attempt_says_why_and_what_came_of_it(capsys: pytest.CaptureFixture
         assert piece in words
 
 
+def test_a_message_that_ended_unsent_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "its deadline passed before it could be sent: no SIM can take it now: silent (2), sim-locked"
+    show(told(status="expired", why=why))
+    assert capsys.readouterr().out.splitlines()[1:] == ["No SIM was ever taken for it.", f"expired: {why}"]
+
+
 def test_sims_that_may_take_it_come_first_as_they_are_wanted_and_the_others_by_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simcourier.config import Operator
 from simcourier.dispatch.candidates import Candidate, Terms
-from simcourier.dispatch.explain import SimView, away, seen, taken, waiting
+from simcourier.dispatch.explain import Explanation, SimView, Unsent, away, seen, taken, waiting
 from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.pace import Refusal
 from simcourier.dispatch.policy import Choice, Judged, Why
@@ -111,6 +111,37 @@ def test_a_modem_that_can_not_send_tells_its_state() -> None:
     lost = ModemSnapshot("m", "/dev/m", ModemState.SIM_LOCKED, "the SIM asks for SIM PUK", 0.0)
     assert away(lost, paused=True) == SimView("m", False, "sim-locked", "the SIM asks for SIM PUK")
     assert away(replace(lost, state=ModemState.READY), paused=True).why == "paused"
+
+
+def unsent(*views: SimView, due_ms: int = 0) -> str:
+    return Unsent(lambda *_: waiting(views, due_ms, NOW_MS, 0))(MESSAGE, due_ms)
+
+
+def test_what_kept_a_message_until_it_was_too_late() -> None:
+    silent, paused = SimView("a", False, "silent"), SimView("b", False, "paused")
+    kept = SimView("s", False, "one of the two is of the sandbox")
+    assert unsent() == "no modem was ever seen"
+    assert unsent(paused, silent, silent, kept) == "no SIM can take it now: silent (2), paused"
+    assert unsent(kept) == "no SIM can take it now"
+    assert (
+        unsent(SimView("a", True, "busy for about 9 s"), silent) == "a is the best for it, busy for about 9 s"
+    )
+    assert unsent(silent, due_ms=NOW_MS + 1) == "its next try would have been later"
+
+
+def test_messages_that_expire_together_are_looked_at_in_bounds() -> None:
+    asked = []
+
+    def explained(message: Waiting, _: int) -> Explanation:
+        asked.append(message)
+        return waiting([], 0, NOW_MS, 0)
+
+    say = Unsent(explained)
+    assert {say(replace(MESSAGE, n=n), 0) for n in range(500)} == {"no modem was ever seen"}
+    assert len(asked) == 1
+    said = [say(replace(MESSAGE, modem=f"modem-{n}"), 0) for n in range(500)]
+    assert len(asked) < 20
+    assert said[-1] == "", "too many that are not alike: of these nothing is said"
 
 
 def test_why_a_message_waits() -> None:

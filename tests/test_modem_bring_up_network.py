@@ -44,7 +44,11 @@ def test_what_cgreg_says_of_itself_is_nothing_to_a_modem_that_has_the_network_fo
 
 
 def test_the_first_domain_that_says_anything_is_believed_where_none_has_the_sim() -> None:
-    up = desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,3"), "AT+CGREG?": line("+CGREG: 0,2")}).plug().run(3.0)
+    up = (
+        desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,3"), "AT+CGREG?": line("+CGREG: 0,2")})
+        .plug()
+        .run(3.0)
+    )
     assert up.session.snapshot().registration == "denied"
 
 

@@ -164,7 +164,8 @@ def test_a_second_copy_that_can_not_leave_in_time_is_no_failure(fleet: Box) -> N
     assert fleet.status(code) is Status.QUEUED
     fleet.pass_time(50)
     assert fleet.status(code) is Status.SENT
-    assert details(fleet, code)[-1] == "no second copy: its deadline passed before it could be sent"
+    late = "no second copy: its deadline passed before it could be sent: no SIM can take it now: "
+    assert details(fleet, code)[-1] == f"{late}its SIM is of the same operator as the first copy's, resync"
     assert fleet.record(code).body is None
     assert fleet.dispatcher.room.total() == 0
     fleet.report("a", tp_mr=1, age=61)

@@ -55,6 +55,25 @@ def test_a_message_that_waits_tells_of_every_sim_and_when_it_is_tried_again(web:
     assert admin["sims"][1]["detail"] == "the SIM asks for SIM PUK"
 
 
+def test_a_message_that_was_too_late_tells_what_kept_it(web: WebBox) -> None:
+    web.modem(state=ModemState.SILENT, reason="AT: no answer")
+    web.modem("modem-2", ModemState.SILENT)
+    web.modem("modem-3", ModemState.SIM_LOCKED, "the SIM asks for SIM PUK")
+    key = web.key("messages:send", "messages:read")
+    message = web.send(key, ttl=60).json["id"]
+    pinned = web.send(key, ttl=60, modem="modem-3").json["id"]
+    web.pass_time(61)
+    web.writer.call(web.dispatcher.expire_due)
+    web.settle()
+    told = web.get(f"/v1/messages/{message}/explain", key).json
+    assert (told["status"], told["attempts"], told["sims"]) == ("expired", [], [])
+    late = "its deadline passed before it could be sent: "
+    assert told["why"] == late + "no SIM can take it now: silent (2), sim-locked"
+    told = web.get(f"/v1/messages/{pinned}/explain", key).json
+    assert told["why"].startswith(late)
+    assert "sim-locked" in told["why"]
+
+
 def test_another_clients_message_is_not_explained(web: WebBox) -> None:
     message = web.send(web.key("messages:send", "messages:read")).json["id"]
     answer = web.get(f"/v1/messages/{message}/explain", web.key("messages:read"))

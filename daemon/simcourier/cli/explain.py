@@ -30,8 +30,10 @@ def show(told: Json) -> None:
         _show_attempts(told["attempts"])
     elif told["status"] != "queued":
         click.echo("No SIM was ever taken for it.")
-    if told["why"] is not None:
+    if told["status"] == "queued" and told["why"] is not None:
         _show_waiting(told)
+    elif told["why"] is not None:
+        click.echo(f"{told['status']}: {printable(told['why'])}")
 
 
 def _show_attempts(attempts: list[Json]) -> None:

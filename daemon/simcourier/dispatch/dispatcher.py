@@ -121,6 +121,7 @@ class Dispatcher:
             clock,
             self.dropped,
             self.closed,
+            self.explain,
         )
         self._telling = Telling(self._records, self.fleet, metrics, clock)
         self._cared_at: dict[str, float] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -10,6 +11,12 @@ from simcourier.dispatch.candidates import FAILURES_TO_REST, WEAK_DBM, Candidate
 from simcourier.dispatch.policy import Choice, Judged, Why
 from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.outbox.message import Waiting
+
+_OTHER_SIDE = "one of the two is of the sandbox"
+_ANOTHER = "the message is for another modem"
+_OF_NO_USE = frozenset({_OTHER_SIDE, _ANOTHER})
+"""What keeps a SIM from a message for good."""
+_MOST_UNLIKE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,9 @@ def seen(message: Waiting, judged: Judged, terms: Terms) -> SimView:
 def _objection(judged: Judged, why: Why) -> str:
     match why:
         case Why.OTHER_SIDE:
-            return "one of the two is of the sandbox"
+            return _OTHER_SIDE
         case Why.PINNED:
-            return "the message is for another modem"
+            return _ANOTHER
         case Why.BARRED:
             return "its SIM is kept from sending"
         case Why.SAME_NETWORK:
@@ -109,6 +116,38 @@ def _troubles(candidate: Candidate) -> list[str]:
     if candidate.failures >= FAILURES_TO_REST:
         said.append(f"{candidate.failures} recoveries without a finished message")
     return said
+
+
+class Unsent:
+    """Says of messages that expire in one go what kept each: those that are alike have it said once."""
+
+    def __init__(self, explained: Callable[[Waiting, int], Explanation]) -> None:
+        self._explained = explained
+        self._said: dict[Hashable, str] = {}
+
+    def __call__(self, message: Waiting, due_ms: int) -> str:
+        """Why this one was never taken; empty where too many are to be looked at."""
+        alike = (
+            message.sandbox,
+            message.modem,
+            message.avoid,
+            message.other_network,
+            due_ms > message.deadline_ms,
+        )
+        if alike not in self._said and len(self._said) < _MOST_UNLIKE:
+            self._said[alike] = unsent(self._explained(message, due_ms), waits=alike[-1])
+        return self._said.get(alike, "")
+
+
+def unsent(told: Explanation, *, waits: bool) -> str:
+    """What kept a message until it was too late, in some words: `waits`, its next try would have been later still."""
+    if waits:
+        return "its next try would have been later"
+    if not told.sims or any(view.may for view in told.sims):
+        return told.why
+    whys = Counter(view.why for view in told.sims if view.why not in _OF_NO_USE)
+    kept = [f"{why} ({count})" if count > 1 else why for why, count in whys.most_common()]
+    return f"{told.why}: {', '.join(kept)}" if kept else told.why
 
 
 def away(snapshot: ModemSnapshot, *, paused: bool) -> SimView:

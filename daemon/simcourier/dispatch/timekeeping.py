@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from simcourier import log
 from simcourier.dispatch.clock import Clock
+from simcourier.dispatch.explain import Explanation, Unsent
 from simcourier.dispatch.fleet import Fleet
 from simcourier.dispatch.learned import Learned
 from simcourier.dispatch.ledger import Ledger
@@ -17,7 +18,7 @@ from simcourier.dispatch.records import Records
 from simcourier.dispatch.waiting import Rooms
 from simcourier.metrics import Metrics
 from simcourier.outbox import delivery_times, duties, verifications
-from simcourier.outbox.message import Status
+from simcourier.outbox.message import Status, Waiting
 from simcourier.outbox.verifications import Closed
 from simcourier.outbox.writer import Writer
 
@@ -51,6 +52,7 @@ class Timekeeping:
         clock: Clock,
         dropped: Callable[[int, int, Status], None],
         closed: Callable[[Iterable[Closed]], None],
+        explain: Callable[[Waiting, int], Explanation],
     ) -> None:
         self._writer = writer
         self._records = records
@@ -63,6 +65,7 @@ class Timekeeping:
         self._clock = clock
         self._dropped = dropped
         self._closed = closed
+        self._explain = explain
         self._revisit_at = self._thorough_at = 0.0
         self._write_learned_at = clock.monotonic() + _LEARNED_PAUSE_S
         self._log = log.get("dispatch")
@@ -102,7 +105,7 @@ class Timekeeping:
 
     def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
-        self._records.write(lambda c: duties.expire(c, now_ms), self._expired)
+        self._records.write(lambda c: duties.expire(c, now_ms, Unsent(self._explain)), self._expired)
 
     def _expired(self, gone: list[tuple[int, int, Status]]) -> None:
         for n, rank, status in gone:

@@ -123,8 +123,8 @@ def see_sim(m: Modem) -> Procedure[None]:
 def ask_registration(m: Modem) -> Procedure[tuple[str, Registration | None]]:
     """Ask one domain after the other until one has the SIM; else what the first says that says anything counts.
 
-    A modem on LTE alone may answer only by CEREG; where a network takes no more calls, CREG shows nothing while SMS goes
-    over packets.
+    A modem on LTE alone may answer only by CEREG; where a network takes no more calls, CREG shows nothing while
+    messages go over packets.
     """
     first: tuple[str, Registration | None] = (_DOMAINS[0], None)
     for name in _DOMAINS:

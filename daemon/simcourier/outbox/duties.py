@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import literal_column, select
 from sqlalchemy.engine import Connection
 
+from simcourier.outbox import lanes
 from simcourier.outbox.lanes import AWAITS_SECOND, HAS_BODY, IS_QUEUED
-from simcourier.outbox.message import Status
+from simcourier.outbox.message import Status, Waiting
 from simcourier.outbox.schema import events, messages, parts
 from simcourier.outbox.store import drop
 
 EXPIRE_LIMIT = 200
+TOO_LATE = "its deadline passed before it could be sent"
 
 
-def expire(connection: Connection, now_ms: int, limit: int = EXPIRE_LIMIT) -> list[tuple[int, int, Status]]:
+def expire(
+    connection: Connection, now_ms: int, why: Callable[[Waiting, int], str], limit: int = EXPIRE_LIMIT
+) -> list[tuple[int, int, Status]]:
     """End waiting messages whose deadline has passed; returns their (n, rank) and where they stand then.
 
-    That is `expired`, but `sent` again for one of which only a second copy waited.
+    That is `expired`, but `sent` again for one of which only a second copy waited. `why` says of one that might have
+    left from such a time on (wall-clock milliseconds) what kept it; that goes on record.
     """
     rows = connection.execute(
         select(messages.c.n, messages.c.rank)
         .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
         .limit(limit)
     ).all()
-    detail = "its deadline passed before it could be sent"
-    ended = (
-        (n, rank, drop(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail))
-        for n, rank in rows
-    )
-    return [(n, rank, status) for n, rank, status in ended if status is not None]
+    ended = []
+    for n, rank in rows:
+        found = lanes.find(connection, n)
+        kept = why(*found) if found is not None else ""
+        detail = TOO_LATE + (f": {kept}" if kept else "")
+        status = drop(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
+        if status is not None:
+            ended.append((n, rank, status))
+    return ended
 
 
 def wipe(connection: Connection, now_ms: int) -> int:

@@ -1,4 +1,4 @@
-"""Why a message went through the SIM that it did, or why it waits."""
+"""Why a message went through the SIM that it did, why it waits, or why it ended as it did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from simcourier.dispatch.explain import Explanation
 from simcourier.errors import RequestError
 from simcourier.outbox import lanes, reading
-from simcourier.outbox.message import Status
+from simcourier.outbox.message import FINAL, Status
 from simcourier.service.clients import Client
 from simcourier.service.tools import Tools
 
@@ -27,11 +27,12 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A message's attempts and, where it waits, why."""
+    """A message's attempts and, where it waits, why; where it ended otherwise than delivered, why so."""
 
     record: reading.Record
     attempts: list[Tried]
     waits: Explanation | None
+    ended: str | None = None
 
 
 class Explaining:
@@ -46,9 +47,9 @@ class Explaining:
             record = reading.find(connection, message_id, client.sees)
             if record is None:
                 raise RequestError("not-found", "There is no message with this id.")
-            attempts = _attempts(reading.history(connection, record.n))
+            history = reading.history(connection, record.n)
         waits = self._waits(client, record.n) if record.status is Status.QUEUED else None
-        return Explained(record, attempts, waits)
+        return Explained(record, _attempts(history), waits, _ended(history))
 
     def _waits(self, client: Client, n: int) -> Explanation | None:
         """Asked in the writer's thread, where decisions are made; None where it waits no more."""
@@ -62,6 +63,12 @@ class Explaining:
             return told
         # What ails a modem or a SIM is for those who look after the box.
         return replace(told, sims=[replace(sim, detail="") for sim in told.sims])
+
+
+def _ended(events: list[reading.Event]) -> str | None:
+    last = events[-1] if events else None
+    is_told = last is not None and last.status in FINAL and last.status is not Status.DELIVERED
+    return last.detail if last is not None and is_told else None
 
 
 def _attempts(events: list[reading.Event]) -> list[Tried]:

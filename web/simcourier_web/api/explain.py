@@ -1,4 +1,4 @@
-"""`/v1/messages/{id}/explain`: why a message went through that SIM, or why it waits."""
+"""`/v1/messages/{id}/explain`: why a message went through that SIM, why it waits, or why it ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class ExplainedSim(Struct, frozen=True):
 
 
 class ExplainedMessage(Struct, frozen=True):
-    """A message's attempts; and, while it waits, why, and what is to be said of each SIM, the best first."""
+    """A message's attempts; and, while it waits, why, and what is to be said of each SIM, the best first.
+
+    Of one that ended otherwise than delivered, `why` is why so.
+    """
 
     id: str
     status: Status
@@ -77,7 +80,7 @@ def _told(explained: Explained) -> ExplainedMessage:
         id=explained.record.id,
         status=explained.record.status,
         attempts=[_choice(tried) for tried in explained.attempts],
-        why=None if waits is None else waits.why,
+        why=explained.ended if waits is None else waits.why,
         next_try_at=None if waits is None else rfc3339_or_none(waits.next_try_ms),
         sims=[
             ExplainedSim(
