@@ -173,6 +173,20 @@ def test_what_an_empty_stick_remembers_of_its_card_moves_no_card(open_box: Open)
     assert told(web) == ["sim.new", "sim.moved"]
 
 
+@pytest.mark.parametrize("state", [ModemState.SIM_MISSING, ModemState.ABSENT])
+def test_a_sim_that_was_pulled_or_went_with_its_stick_is_not_present(
+    open_box: Open, state: ModemState
+) -> None:
+    web = open_box()
+    web.modem()
+    assert cards(web)[FIRST]["present"]
+    web.modem(state=state, reason="no SIM")
+    gone = cards(web)[FIRST]
+    assert (gone["present"], gone["modem"]) == (False, "modem-1")
+    web.modem()
+    assert cards(web)[FIRST]["present"]
+
+
 def test_the_same_stick_under_another_name_is_no_move(open_box: Open) -> None:
     web = open_box()
     web.modem()

@@ -9,12 +9,16 @@ from sqlalchemy.engine import Connection
 
 from simcourier.dispatch.bars import Cause
 from simcourier.errors import RequestError
+from simcourier.modem.facts import ModemState
 from simcourier.outbox import equipment
 from simcourier.outbox.audit import Entry
 from simcourier.outbox.equipment import Card, SimState
 from simcourier.service.clients import Client
 from simcourier.service.loads import Load, Loads
 from simcourier.service.tools import Tools
+
+_AWAY = frozenset({ModemState.ABSENT, ModemState.SIM_MISSING})
+"""A modem in such a state still tells which SIM it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Sims:
             "" if configured is None else configured.name,
             self.number(card.sim, card.number),
             self._loads.of(card.sim, card.network),
-            snapshot is not None and snapshot.sim == card.sim,
+            snapshot is not None and snapshot.sim == card.sim and snapshot.state not in _AWAY,
             None if test is None else LastTest(*test),
         )
 
