@@ -8,6 +8,7 @@ from simcourier.care.arrivals import Arrivals
 from simcourier.care.balance import Balances
 from simcourier.care.care import Part
 from simcourier.care.faults import Faults
+from simcourier.care.hubs import Hubs
 from simcourier.care.loops import Loops
 from simcourier.care.registry import Registry
 from simcourier.care.tools import CareTools
@@ -24,15 +25,22 @@ class CareParts:
     ussd: Ussd
     balances: Balances
     faults: Faults
+    hubs: Hubs
 
     def all(self) -> list[Part]:
         """The parts in the order in which facts are told: whether a SIM may send at all is said first."""
-        return [self.registry, self.ussd, self.balances, self.faults, self.arrivals, self.loops]
+        return [self.registry, self.ussd, self.balances, self.faults, self.arrivals, self.loops, self.hubs]
 
 
 def build(tools: CareTools) -> CareParts:
     """Make every part. SIMs that were kept from sending before a restart are barred when this returns."""
     loops, ussd = Loops(tools), Ussd(tools)
     return CareParts(
-        Arrivals(tools, loops.arrived), loops, Registry(tools), ussd, Balances(tools, ussd), Faults(tools)
+        Arrivals(tools, loops.arrived),
+        loops,
+        Registry(tools),
+        ussd,
+        Balances(tools, ussd),
+        Faults(tools),
+        Hubs(tools),
     )

@@ -37,6 +37,11 @@ def describe(answer: Json) -> list[str]:
         f"in flight:  {count(answer['in_flight'], 'message')}",
         f"free disk:  {answer['free_mb']} MB",
     ]
+    lines += [
+        f"hub {hub['hub']}:".ljust(12)
+        + f"gone with its {hub['modems']} modems; see to its power and its cable"
+        for hub in answer.get("dead_hubs", ())
+    ]
     if answer.get("unmatched_reports"):
         lines.append(
             f"unmatched:  {count(answer['unmatched_reports'], 'delivery report')} of no message here"

@@ -27,14 +27,12 @@ from simcourier.modem.facts import (
     Rung,
     SubmitEnd,
     SubmitEnded,
-    UssdEnd,
-    UssdEnded,
 )
 from simcourier.modem.ladder import Bout
 from simcourier.modem.muteness import Muteness
 from simcourier.modem.states import check_move
 from simcourier.modem.stock import Stock
-from simcourier.modem.talk import Talk, read_answer
+from simcourier.modem.talk import Conversation
 from simcourier.modem.timings import Timings
 from simcourier.sms.deliver import Deliver
 from simcourier.sms.report import StatusReport
@@ -184,14 +182,7 @@ class Modem:
     stock_of: str = ""
     """The SIM whose messages are in there."""
     full_stores: set[str] = field(default_factory=set)
-    talk: Talk | None = None
-    """The USSD request at hand."""
-    ussd_packed: bool = False
-    """It takes codes as packed septets only."""
-    ussd_open: bool = False
-    """The network waits for a reply in a USSD session, which nobody will give."""
-    ussd_owed_until: float = 0.0
-    """Until then what the network says may be the late answer to a request that was given up."""
+    ussd: Conversation = field(default_factory=Conversation)
     told_at: dict[Fault, float] = field(default_factory=dict)
     """When faults that may come by the thousand were told."""
     chores: set[Chore] = field(default_factory=set)
@@ -268,34 +259,6 @@ class Modem:
     def tell_fault(self, fault: Fault, detail: str) -> None:
         """Tell that something went wrong; the modem may be as ready as before."""
         self.facts.append(FaultSeen(self.name, fault, detail, self.now))
-
-    def hear_network(self, lines: list[str]) -> None:
-        """An answer by USSD is complete. What the network says by itself answers nothing, but is ended too."""
-        heard = read_answer(lines)
-        self.ussd_owed_until = 0.0
-        if heard.open:
-            self.ussd_open = True
-            self.chores.add(Chore.USSD)
-        if self.talk is not None and self.talk.asked:
-            self.end_talk(heard.end, heard.text)
-
-    def end_talk(self, end: UssdEnd, text: str) -> None:
-        """The USSD request at hand is over."""
-        talk, self.talk = self.talk, None
-        if talk is not None:
-            if end is UssdEnd.SILENT and talk.asked:
-                self.ussd_owed_until = self.now + self.timings.ussd_late
-            self.facts.append(UssdEnded(self.name, self.sim, talk.request, end, text))
-
-    def give_up_talk(self) -> None:
-        """The network did not answer in time; what came of a broken answer is told."""
-        talk = self.talk
-        if talk is not None and talk.lines:
-            self.hear_network(talk.lines)
-        elif talk is not None:
-            self.ussd_open = self.ussd_open or talk.asked
-            self.chores.add(Chore.USSD)
-            self.end_talk(UssdEnd.SILENT, "the network did not answer in time")
 
     def tell_now_and_then(self, fault: Fault, detail: str) -> None:
         """Tell a fault that may come by the thousand: once in a while."""
@@ -491,7 +454,7 @@ class Modem:
         self.stock_of = ""
         self.full_stores.clear()
         self.store_warning = ""
-        self.ussd_open = False
+        self.ussd.open = False
         self.refused.clear()
         self.link = LinkMode.USUAL
         self.chores.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -10,14 +9,14 @@ from simcourier.at.engine import Answer, Command, Engine, Phase, Stray, Urc
 from simcourier.at.lines import PROMPT
 from simcourier.at.trace import Trace, mask_unasked
 from simcourier.errors import BugError
-from simcourier.modem import procedures, unasked
+from simcourier.modem import procedures, unasked, ussd
 from simcourier.modem.asking import DialogueError
 from simcourier.modem.duties import Chore, Flight, Permit
-from simcourier.modem.facts import Fact, Fault, Job, ModemSnapshot, ModemState, Rung, UssdEnd, UssdEnded
+from simcourier.modem.facts import Fact, Fault, Job, ModemSnapshot, ModemState, Rung, UssdEnd
 from simcourier.modem.meter import Meter
 from simcourier.modem.modem import Modem
 from simcourier.modem.recording import Recording
-from simcourier.modem.talk import MAY_BE_ASKED, Talk
+from simcourier.modem.states import CAN_TAKE_JOBS
 from simcourier.modem.timings import Timings
 from simcourier.modem.waits import (
     AwaitPermit,
@@ -34,8 +33,6 @@ from simcourier.modem.waits import (
 )
 
 _WAIT_FOR_ANSWER = frozenset({Command, TypePdu, Escape, AwaitPermit})
-
-CAN_TAKE_JOBS = frozenset({ModemState.READY, ModemState.SENDING})
 
 
 class Session:
@@ -111,7 +108,7 @@ class Session:
         `unwritten` is what the port had not taken: a PDU whose Ctrl-Z is in there has not left.
         """
         self._end_life(now, unwritten)
-        self.modem.end_talk(UssdEnd.REFUSED, reason)
+        ussd.end(self.modem, UssdEnd.REFUSED, reason)
         self.modem.become(ModemState.ABSENT, reason)
         self.modem.forget_port()
 
@@ -159,8 +156,9 @@ class Session:
         """Let time pass: end the wait whose deadline has come."""
         self.modem.now = now
         answer = self._engine.expire(now)
-        if self.modem.talk is not None and now >= self.modem.talk.until:
-            self.modem.give_up_talk()
+        talk = self.modem.ussd.talk
+        if talk is not None and now >= talk.until:
+            ussd.give_up(self.modem, talk)
             self._rouse()
         if answer is not None:
             self._go(answer)
@@ -172,7 +170,7 @@ class Session:
         """When `advance` is due; None while only bytes or orders can move anything."""
         engine = self._engine.deadline
         nearest = self._until if engine is None else engine
-        talk = self.modem.talk
+        talk = self.modem.ussd.talk
         return nearest if talk is None or (nearest is not None and nearest < talk.until) else talk.until
 
     # -- orders --------------------------------------------------------------------------------------------------
@@ -232,23 +230,9 @@ class Session:
 
     def ussd(self, request: int, code: str, now: float) -> None:
         """Ask the network something by USSD; exactly one `UssdEnded` answers it."""
-        m = self.modem
-        m.now = now
-        if not MAY_BE_ASKED.fullmatch(code):
-            refusal = "a USSD code is made of digits, * and #"
-        elif m.state not in CAN_TAKE_JOBS:
-            refusal = f"the modem is {m.state}: {m.standing.reason}"
-        elif m.talk is not None:
-            refusal = "another USSD request is under way"
-        elif now < m.ussd_owed_until:
-            wait_s = math.ceil(m.ussd_owed_until - now)
-            refusal = f"the answer to the request before may still come; ask again in {wait_s} s"
-        else:
-            m.talk = Talk(request, code, now + m.timings.ussd)
-            m.chores.add(Chore.USSD)
-            self._rouse()
-            return
-        m.facts.append(UssdEnded(m.name, m.sim, request, UssdEnd.REFUSED, refusal))
+        self.modem.now = now
+        ussd.begin(self.modem, request, code)
+        self._rouse()
 
     def poll(self, now: float) -> None:
         """Look at the network again, when there is time."""

@@ -35,6 +35,8 @@ MOVES: dict[ModemState, frozenset[ModemState]] = {
     ModemState.SILENT: _FINDINGS | (_TROUBLES - {ModemState.SILENT}),
 }
 
+CAN_TAKE_JOBS = frozenset({ModemState.READY, ModemState.SENDING})
+
 
 def check_move(old: ModemState, new: ModemState) -> None:
     """Raise BugError for a move that is not in the table; staying is always allowed."""

@@ -43,6 +43,20 @@ class Talk:
         return '"' in line or len(self.lines) >= MOST_LINES
 
 
+@dataclass(slots=True)
+class Conversation:
+    """How modem and network stand by USSD; one request at a time."""
+
+    talk: Talk | None = None
+    """The request at hand."""
+    packed: bool = False
+    """The modem takes codes as packed septets only."""
+    open: bool = False
+    """The network waits for a reply in a session, which nobody will give."""
+    owed_until: float = 0.0
+    """Until then what the network says may be the late answer to a request that was given up."""
+
+
 def begins(line: str) -> bool:
     """Tell whether a `+CUSD` line opens a quote that another line closes."""
     return line.count('"') % 2 == 1

@@ -7,7 +7,7 @@ import re
 from simcourier.at import parse
 from simcourier.at.engine import Urc
 from simcourier.at.parse import Registration
-from simcourier.modem import stored, talk
+from simcourier.modem import stored, ussd
 from simcourier.modem.asking import DialogueError
 from simcourier.modem.duties import Chore, Sort
 from simcourier.modem.facts import Fault, ModemState, ReportRoute
@@ -45,9 +45,7 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
     Returns a trouble that ends what the modem was doing: it restarted, or lost its SIM before the PDU left.
     """
     line = urc.line
-    if m.talk is not None and m.talk.lines and not urc.pdu and not _NOTICE.match(line):
-        if m.talk.continues(line):
-            m.hear_network(m.talk.lines)
+    if not urc.pdu and not _NOTICE.match(line) and ussd.hears_more(m, line):
         return None
     name = line.partition(":")[0].rstrip().upper()
     match name:
@@ -67,7 +65,7 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
         case "+CGREG" if m.registered_by == name[1:]:
             registration(m, name, line)
         case "+CUSD":
-            network_says(m, line)
+            ussd.hears(m, line)
         case "^SMMEMFULL":
             m.chores.add(Chore.LOOK)
         case _:
@@ -101,14 +99,6 @@ def registration(m: Modem, name: str, line: str) -> None:
     if m.registered_by in ("", name[1:]):
         m.offline = found not in _REGISTERED
     m.chores.add(Chore.POLL)
-
-
-def network_says(m: Modem, line: str) -> None:
-    """An answer by USSD, or its first line."""
-    if m.talk is not None and m.talk.asked and talk.begins(line):
-        m.talk.lines.append(line)
-    else:
-        m.hear_network([line])
 
 
 def may_have_started(m: Modem, name: str, line: str) -> DialogueError | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from simcourier import __version__
 from simcourier.outbox import lanes, reports
@@ -14,7 +15,10 @@ _STALE_WRITER_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class BoxStatus:
-    """How the box is: for the page, the status endpoint and the command line."""
+    """How the box is: for the page, the status endpoint and the command line.
+
+    `dead_hubs`: USB hubs all of whose modems are gone, with their number.
+    """
 
     version: str
     started_at_ms: int
@@ -28,6 +32,7 @@ class BoxStatus:
     in_flight: int
     free_mb: int
     unmatched_reports: int
+    dead_hubs: Mapping[str, int] = field(default_factory=dict)
 
 
 class Box:
@@ -72,6 +77,7 @@ class Box:
             in_flight=self._tools.dispatcher.in_flight,
             free_mb=self._room.free_mb,
             unmatched_reports=unmatched,
+            dead_hubs=self._tools.care.hubs.dead,
         )
 
     def render_metrics(self) -> bytes:

@@ -14,8 +14,9 @@
     {"do": "set", "modem": M, "values": {...}, "for": 15}  any keys of a scenario; without "for" for good
     {"do": "pause-reports", "modem": M, "for": 5}         a `set` of reports_paused
     {"do": "resume-reports", "modem": M}
-    {"modem": M, "fault": F, "for": 15}                   a `set` by name: deaf, stuck, unplug, pause-reports,
-                                                          no-prompt, hang (silence after Ctrl-Z), no-reports,
+    {"modem": M, "fault": F, "for": 15}                   a `set` by name: deaf, stuck (deaf until its power
+                                                          is cut), unplug, pause-reports, no-prompt, hang
+                                                          (silence after Ctrl-Z), no-reports,
                                                           no-network, no-sim, storage-full (submits refused),
                                                           fill-storage (every place taken), refuse, blocked (taken
                                                           and never delivered), denied, roaming, late-prompt,

@@ -17,6 +17,13 @@ from simcourier_web.operations import Call, Operation
 _READY_RETRY_S = 10
 
 
+class DeadHub(Struct, frozen=True):
+    """A USB hub, as the kernel names it (1-2), all of whose modems are gone."""
+
+    hub: str
+    modems: int
+
+
 class Box(Struct, frozen=True):
     """How the box is; `queue` counts the waiting messages of each class.
 
@@ -35,6 +42,7 @@ class Box(Struct, frozen=True):
     in_flight: int
     free_mb: int
     unmatched_reports: int
+    dead_hubs: list[DeadHub]
 
 
 class Healthy(Struct, frozen=True):
@@ -110,6 +118,7 @@ class BoxApi:
             in_flight=box.in_flight,
             free_mb=box.free_mb,
             unmatched_reports=box.unmatched_reports,
+            dead_hubs=[DeadHub(hub, modems) for hub, modems in box.dead_hubs.items()],
         )
 
     def healthz(self, _call: Call[None, None]) -> Healthy:

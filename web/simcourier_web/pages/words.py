@@ -284,7 +284,7 @@ def verdict(box: BoxStatus, modems: list[ModemLine], min_free_mb: int) -> Verdic
 
 
 def _of_modems(box: BoxStatus, modems: list[ModemLine]) -> Verdict:
-    lines = _complaints(modems)
+    lines = (*_of_hubs(box), *_complaints(modems))
     if not box.ready:
         starting = any(modem.tone is Tone.BUSY for modem in modems)
         if starting:
@@ -299,6 +299,13 @@ def _of_modems(box: BoxStatus, modems: list[ModemLine]) -> Verdict:
     if lines:
         return Verdict(Tone.WARN, f"Ready. {able}", lines)
     return Verdict(Tone.GOOD, "Ready. The modem can send." if box.modems == 1 else f"Ready. {able}")
+
+
+def _of_hubs(box: BoxStatus) -> list[str]:
+    return [
+        f"USB hub {hub} is gone with its {modems} modems. See to its power and its cable."
+        for hub, modems in box.dead_hubs.items()
+    ]
 
 
 def _complaints(modems: list[ModemLine]) -> tuple[str, ...]:
