@@ -82,6 +82,23 @@ def test_the_last_tenth_is_for_codes() -> None:
     assert not may(twenty, NOON, CODE)
 
 
+def test_the_last_tenth_of_a_minute_is_for_codes_too() -> None:
+    twenty = meter(minute=20)
+    for second in range(18):
+        assert may(twenty, NOON + second * 1000, BULK)
+        twenty.take(1, None, NOON + second * 1000)
+    now = NOON + 18_000
+    assert twenty.refusal(BULK, 1, None, now) == Refusal(NOON + 60_000, "20 a minute")
+    for _ in range(2):
+        assert may(twenty, now, CODE)
+        twenty.take(1, None, now)
+    assert not may(twenty, now, CODE)
+    assert twenty.refusal(BULK, 1, None, now) == Refusal(NOON + 62_000, "20 a minute"), "two more than bulk may"
+    assert may(twenty, NOON + 60_000, CODE)
+    assert not may(twenty, NOON + 60_000, BULK)
+    assert may(twenty, NOON + 62_000, BULK)
+
+
 def test_a_message_larger_than_the_bound_goes_alone() -> None:
     two = meter(day=2)
     assert may(two, NOON, segments=3)

@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _RESERVE = 10
-"""The last tenth of an hour's, day's or month's bound is for codes, of a small bound the last one."""
+"""The last tenth of a bound is for codes, of a small bound the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class Meter:
             return Refusal((self._day + 1) * DAY_MS, f"{pace.day} a day")
         if pace.hour and self._over(pace.hour, self.used.hour, rank, segments):
             return Refusal((self._hour + 1) * HOUR_MS, f"{pace.hour} an hour")
-        if pace.minute and self._in_minute >= pace.minute:
-            return Refusal(self._minute_opens_ms(), f"{pace.minute} a minute")
+        if pace.minute and self._in_minute >= (allowed := _allowed(pace.minute, rank)):
+            return Refusal(self._minute_opens_ms(allowed), f"{pace.minute} a minute")
         return None
 
     def _is_new(self, number_key: str | None) -> bool:
@@ -129,12 +129,11 @@ class Meter:
 
     @staticmethod
     def _over(bound: int, used: int, rank: int, segments: int) -> bool:
-        allowed = bound if rank == 0 or bound == 1 else bound - max(1, bound // _RESERVE)
         # A message that is larger than the whole bound goes first and alone, or it never would.
-        return used + segments > allowed and used > 0
+        return used + segments > _allowed(bound, rank) and used > 0
 
-    def _minute_opens_ms(self) -> int:
-        over, opens_ms = self._in_minute - self.pace.minute, 0
+    def _minute_opens_ms(self, allowed: int) -> int:
+        over, opens_ms = self._in_minute - allowed, 0
         for at_ms, segments in self._minute:
             over -= segments
             opens_ms = at_ms + MINUTE_MS
@@ -159,6 +158,10 @@ class Meter:
             self._month_end_ms = month_begin_ms(now_ms, following=True)
             self.used.month = 0
             self.used.recipients.clear()
+
+
+def _allowed(bound: int, rank: int) -> int:
+    return bound if rank == 0 or bound == 1 else bound - max(1, bound // _RESERVE)
 
 
 class Meters:
