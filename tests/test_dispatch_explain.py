@@ -109,39 +109,66 @@ def test_what_is_wrong_with_a_sim_that_may_is_told_too() -> None:
 
 def test_a_modem_that_can_not_send_tells_its_state() -> None:
     lost = ModemSnapshot("m", "/dev/m", ModemState.SIM_LOCKED, "the SIM asks for SIM PUK", 0.0)
-    assert away(lost, paused=True) == SimView("m", False, "sim-locked", "the SIM asks for SIM PUK")
+    assert away(lost, paused=True) == SimView("m", False, "sim-locked", "the SIM asks for SIM PUK", away=True)
     assert away(replace(lost, state=ModemState.READY), paused=True).why == "paused"
 
 
-def unsent(*views: SimView, due_ms: int = 0) -> str:
-    return Unsent(lambda *_: waiting(views, due_ms, NOW_MS, 0))(MESSAGE, due_ms)
+def gone(modem: str, why: str) -> SimView:
+    return SimView(modem, False, why, away=True)
+
+
+def unsent(*views: SimView, message: Waiting = MESSAGE, due_ms: int = 0) -> str:
+    return Unsent(lambda *_: waiting(views, due_ms, NOW_MS, 7), NOW_MS - 1)(message, due_ms)
 
 
 def test_what_kept_a_message_until_it_was_too_late() -> None:
-    silent, paused = SimView("a", False, "silent"), SimView("b", False, "paused")
+    silent, paused = gone("a", "silent"), gone("b", "paused")
     kept = SimView("s", False, "one of the two is of the sandbox")
     assert unsent() == "no modem was ever seen"
     assert unsent(paused, silent, silent, kept) == "no SIM can take it now: silent (2), paused"
+    assert unsent(paused, silent, message=replace(MESSAGE, modem="b")) == "no SIM can take it now: paused"
     assert unsent(kept) == "no SIM can take it now"
-    assert (
-        unsent(SimView("a", True, "busy for about 9 s"), silent) == "a is the best for it, busy for about 9 s"
-    )
+    busy = SimView("c", True, "busy for about 9 s")
+    assert unsent(busy, silent) == "c would have been the best for it, busy for about 9 s"
     assert unsent(silent, due_ms=NOW_MS + 1) == "its next try would have been later"
+    assert unsent(silent, message=replace(MESSAGE, deadline_ms=NOW_MS - 1)) == "the box did not run then"
 
 
-def test_messages_that_expire_together_are_looked_at_in_bounds() -> None:
-    asked = []
+class Looked:
+    """What `Dispatcher.explain` would say, and how often it was asked."""
 
-    def explained(message: Waiting, _: int) -> Explanation:
-        asked.append(message)
-        return waiting([], 0, NOW_MS, 0)
+    def __init__(self, view: SimView) -> None:
+        self.view = view
+        self.asked = 0
 
-    say = Unsent(explained)
-    assert {say(replace(MESSAGE, n=n), 0) for n in range(500)} == {"no modem was ever seen"}
-    assert len(asked) == 1
-    said = [say(replace(MESSAGE, modem=f"modem-{n}"), 0) for n in range(500)]
-    assert len(asked) < 20
-    assert said[-1] == "", "too many that are not alike: of these nothing is said"
+    def __call__(self, message: Waiting, _due_ms: int) -> Explanation:
+        self.asked += 1
+        return waiting([replace(self.view, why=f"{self.view.why} {message.n}")], 0, NOW_MS, 0)
+
+
+def test_where_no_sim_can_send_at_all_that_is_said_of_every_message() -> None:
+    looked = Looked(gone("a", "silent"))
+    say = Unsent(looked, 0)
+    assert {say(replace(MESSAGE, n=n), 0) for n in range(500)} == {"no SIM can take it now: silent 0"}
+    assert looked.asked == 1
+
+
+@pytest.mark.parametrize("message", [MESSAGE, replace(MESSAGE, modem="a")])
+def test_what_keeps_one_message_is_not_said_of_another(message: Waiting) -> None:
+    view = gone("a", "silent") if message.modem else SimView("a", False, "over its pace")
+    looked = Looked(view)
+    say = Unsent(looked, 0)
+    said = [say(replace(message, n=n), 0) for n in range(500)]
+    assert said[:2] == [f"no SIM can take it now: {view.why} {n}" for n in (0, 1)]
+    assert said[-1] == "", "of too many nothing is said"
+    assert looked.asked < 20
+
+
+def test_a_fault_of_ours_does_not_keep_a_message_from_its_end() -> None:
+    def broken(*_: object) -> Explanation:
+        raise ZeroDivisionError
+
+    assert Unsent(broken, 0)(MESSAGE, 0) == ""
 
 
 def test_why_a_message_waits() -> None:

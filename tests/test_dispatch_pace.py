@@ -93,7 +93,9 @@ def test_the_last_tenth_of_a_minute_is_for_codes_too() -> None:
         assert may(twenty, now, CODE)
         twenty.take(1, None, now)
     assert not may(twenty, now, CODE)
-    assert twenty.refusal(BULK, 1, None, now) == Refusal(NOON + 62_000, "20 a minute"), "two more than bulk may"
+    assert twenty.refusal(BULK, 1, None, now) == Refusal(NOON + 62_000, "20 a minute"), (
+        "two more than bulk may"
+    )
     assert may(twenty, NOON + 60_000, CODE)
     assert not may(twenty, NOON + 60_000, BULK)
     assert may(twenty, NOON + 62_000, BULK)

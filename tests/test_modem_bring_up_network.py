@@ -22,18 +22,40 @@ def test_a_modem_on_lte_alone_is_found_by_cereg() -> None:
     assert up.session.snapshot().registration == "home"
 
 
-def test_a_modem_that_has_the_network_for_packets_alone_is_found_by_cgreg() -> None:
-    answers: dict[str, Reply] = {
-        "AT+CREG?": line("+CREG: 0,2"),
-        "AT+CEREG?": ERROR,
-        "AT+CGREG?": line("+CGREG: 0,1"),
-        "AT+CGREG=1": OK,
-    }
-    up = desk(answers).up()
+PACKETS_ALONE: dict[str, Reply] = {
+    "AT+CREG?": line("+CREG: 0,2"),
+    "AT+CEREG?": ERROR,
+    "AT+CGREG?": line("+CGREG: 0,1"),
+    "AT+CGREG=1": OK,
+    "AT+CGSMS=2": OK,
+}
+
+
+def test_a_modem_that_has_the_network_for_packets_alone_sends_over_these() -> None:
+    up = desk(PACKETS_ALONE).up()
     assert up.session.snapshot().registration == "home"
+    assert up.modem.heard.count("AT+CGSMS=2") == 1
     up.modem.answers["AT+CGREG?"] = line("+CGREG: 1,2")
     up.say("\r\n+CGREG: 2\r\n").run(2.0)
     assert up.state is ModemState.SEARCHING
+
+
+def test_where_messages_can_not_go_over_packets_these_are_no_network() -> None:
+    up = desk(PACKETS_ALONE | {"AT+CGSMS=2": ERROR}).plug().run(3.0)
+    assert (up.state, up.session.snapshot().registration) == (ModemState.SEARCHING, "searching")
+
+
+@pytest.mark.parametrize("answers", [{"AT+CREG?": line("+CREG: 0,3")}, {"AT+CEREG?": line("+CEREG: 0,3")}])
+def test_a_sim_that_is_denied_is_denied_whatever_packets_say(answers: dict[str, Reply]) -> None:
+    up = desk(PACKETS_ALONE | answers).plug().run(3.0)
+    assert up.state is not ModemState.READY
+    assert "AT+CGREG?" not in up.modem.heard[:40]
+
+
+@pytest.mark.parametrize("said", ["+CGREG: 0,0", "+CGREG: 0,2", "+CGREG: 0,3"])
+def test_a_sim_without_packets_is_none_the_worse_for_it(said: str) -> None:
+    up = desk({"AT+CREG?": OK, "AT+CEREG?": ERROR, "AT+CGREG?": line(said)}).up()
+    assert up.session.snapshot().registration == ""
 
 
 def test_what_cgreg_says_of_itself_is_nothing_to_a_modem_that_has_the_network_for_calls() -> None:
@@ -44,11 +66,7 @@ def test_what_cgreg_says_of_itself_is_nothing_to_a_modem_that_has_the_network_fo
 
 
 def test_the_first_domain_that_says_anything_is_believed_where_none_has_the_sim() -> None:
-    up = (
-        desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,3"), "AT+CGREG?": line("+CGREG: 0,2")})
-        .plug()
-        .run(3.0)
-    )
+    up = desk({"AT+CREG?": OK, "AT+CEREG?": line("+CEREG: 0,3")}).plug().run(3.0)
     assert up.session.snapshot().registration == "denied"
 
 

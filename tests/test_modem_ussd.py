@@ -112,14 +112,14 @@ def given_up() -> Desk:
 def test_the_late_answer_to_one_request_is_not_the_answer_to_the_next() -> None:
     desk = asked(given_up().run(9.0), 8, "*102#")
     why = "the answer to the request before may still come; ask again in 50 s"
-    assert ended(desk)[1:] == [(8, UssdEnd.REFUSED, why)]
+    assert ended(desk)[1:] == [(8, UssdEnd.BUSY, why)]
     desk.say('\r\n+CUSD: 0,"Balance 10.00 EUR",15\r\n')
     assert len(ended(desk)) == 2
     assert desk.modem.heard.count(ASK) == 1
 
 
 @pytest.mark.parametrize(
-    "late", ['+CUSD: 0,"Balance 10.00",15', '+CUSD: 0,"Balance\r\n10.00",15', "+CUSD: 2"]
+    "late", ['+CUSD: 0,"Balance 10.00",15', '+CUSD: 0,"Balance\r\n10.00",15', "+CUSD: 5"]
 )
 def test_once_the_late_answer_is_there_the_next_request_is_asked(late: str) -> None:
     desk = asked(given_up().say(f"\r\n{late}\r\n"), 8)
@@ -129,6 +129,32 @@ def test_once_the_late_answer_is_there_the_next_request_is_asked(late: str) -> N
 
 def test_an_answer_that_never_comes_does_not_bar_the_next_request_for_ever() -> None:
     desk = asked(given_up().run(60.0), 8).say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
+    assert ended(desk)[1:] == [(8, UssdEnd.DONE, "Balance 9.00")]
+
+
+def test_that_the_modem_confirms_the_end_of_the_session_is_no_late_answer() -> None:
+    desk = given_up().say("\r\n+CUSD: 2\r\n")
+    assert ended(asked(desk, 8))[-1][:2] == (8, UssdEnd.BUSY)
+    desk.say('\r\n+CUSD: 0,"Balance 10.00",15\r\n')
+    asked(desk, 9).say("\r\n+CUSD: 2\r\n")
+    assert ended(desk)[-1] == (9, UssdEnd.REFUSED, "the network ended the session"), "that one was not ours"
+
+
+def test_the_answer_to_a_request_before_the_port_went_is_not_the_answer_to_the_next() -> None:
+    desk = asked(up())
+    desk.session.lost(desk.now, "the connection broke")
+    desk.plug().run(5.0)
+    assert desk.state is ModemState.READY
+    assert ended(asked(desk, 8))[-1][:2] == (8, UssdEnd.BUSY)
+    desk.say('\r\n+CUSD: 0,"Balance 10.00",15\r\n')
+    asked(desk, 9).say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
+    assert ended(desk)[-1] == (9, UssdEnd.DONE, "Balance 9.00")
+
+
+def test_a_modem_that_started_anew_owes_no_answer() -> None:
+    desk = given_up().say("\r\n^SYSSTART\r\n").run(20.0)
+    assert desk.state is ModemState.READY
+    asked(desk, 8).say('\r\n+CUSD: 0,"Balance 9.00",15\r\n')
     assert ended(desk)[1:] == [(8, UssdEnd.DONE, "Balance 9.00")]
 
 
@@ -187,7 +213,7 @@ def test_only_digits_stars_and_hashes_are_sent(code: str) -> None:
 
 def test_a_second_request_is_refused_while_one_is_under_way() -> None:
     desk = asked(asked(up()), 8)
-    assert ended(desk) == [(8, UssdEnd.REFUSED, "another USSD request is under way")]
+    assert ended(desk) == [(8, UssdEnd.BUSY, "another USSD request is under way")]
 
 
 def test_a_modem_that_is_not_ready_takes_no_request() -> None:

@@ -46,6 +46,15 @@ def test_the_documentation_names_every_request_and_every_fault() -> None:
     assert set(FAULTS) <= set(documented.split())
 
 
+def test_a_modem_that_was_cured_can_hang_once_more() -> None:
+    panel = Panel()
+    for _ in range(2):
+        panel.ask(modem=0, fault="stuck")
+        assert panel.ask(do="modems", modem=0)["modems"][0]["deaf"]
+        panel.ask(do="replug", modem=0)
+        assert not panel.ask(do="modems", modem=0)["modems"][0]["deaf"]
+
+
 def test_a_modem_is_unplugged_and_replugged() -> None:
     panel = Panel()
     panel.ask(do="unplug", modem=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cli_process import call
@@ -34,9 +35,9 @@ low_balance = 5.0
 """
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Appliance, Network]]:
-    with appliance(tmp_path_factory.mktemp("care"), 2, SCENARIO, EXTRA, start=False) as (box, network):
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Appliance, Network]]:
+    with appliance(tmp_path, 2, SCENARIO, EXTRA, start=False) as (box, network):
         box.start(ready=False)
         eventually(box.is_healthy)
         eventually(lambda: len(sims(box)) == 2)
@@ -92,6 +93,7 @@ def test_balances_are_asked_for_told_and_shown(running: tuple[Appliance, Network
     ]
     shown = simcourier(box, "modems", "modem-000").stdout
     assert "balance:      3.20 EUR" in shown
+    assert simcourier(box, "sims", "approve", str(sims(box)[0]["id"])).returncode == 0
     assert "its SIM runs low: 3.20 EUR" in simcourier(box, "modems").stdout
     assert "42.00 EUR" in simcourier(box, "sims").stdout
     assert "a SIM runs low" in box.log()
@@ -100,7 +102,8 @@ def test_balances_are_asked_for_told_and_shown(running: tuple[Appliance, Network
 
 def test_what_was_said_of_a_sim_outlasts_a_restart(running: tuple[Appliance, Network]) -> None:
     box, _network = running
-    card = str(sims(box)[1]["id"])
+    first, card = (str(item["id"]) for item in sims(box))
+    assert simcourier(box, "sims", "approve", first).returncode == 0
     assert simcourier(box, "sims", "refuse", card[-6:]).returncode == 0
     assert box.stop() == 0
     box.start()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
+from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
 from simcourier.config import Http
 from simcourier_web.channel import Channel
 
 _CLEANUP_S = 1.0
+_LAST_ANSWERS_S = 5.0
+"""How long requests may take that are being answered when the server is closed."""
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
@@ -76,6 +79,16 @@ class Server(TcpWSGIServer):  # type: ignore[misc] # waitress has no types
         for channel in list(self.active_channels.values()):
             if channel.waits and channel.last_activity < cutoff:
                 channel.end()
+
+    def close(self) -> None:
+        """Take no more connections, and let requests that are being answered have their answers."""
+        wasyncore.dispatcher.close(self)
+        # While the loop still waits for the closed socket, the kernel goes on accepting there.
+        self.pull_trigger()
+        self.task_dispatcher.shutdown(timeout=_LAST_ANSWERS_S)
+        if not self.task_dispatcher.threads:
+            # As long as there is a worker it may pull the trigger, and must not find another file under its number.
+            self.trigger.close()
 
 
 def _end_oldest(channels: list[Channel]) -> None:

@@ -170,6 +170,9 @@ class Balances:
 
     def take(self, snapshot: ModemSnapshot, operator: Operator, ended: UssdEnded) -> Balance | None:
         """Read the answer to a balance's question; in the writer's thread. None where it tells none."""
+        if ended.end is UssdEnd.BUSY:
+            self._asked_at_ms.pop(snapshot.sim, None)  # it was not asked: next time
+            return None
         if ended.end in (UssdEnd.SILENT, UssdEnd.REFUSED):
             self._log.warning("no answer to the question for the balance", modem=snapshot.name)
             return None

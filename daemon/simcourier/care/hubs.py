@@ -1,9 +1,9 @@
-"""Notices when every stick of a USB hub is gone: then it is the hub that died, and one sentence says so."""
+"""Notices when every stick of a USB hub went at once: then it is the hub that died, and one sentence says so."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from simcourier import log
 from simcourier.care.tools import CareTools
@@ -12,21 +12,42 @@ from simcourier.radio.rescue import hub_and_port
 
 _FEWEST = 2
 """Of a lone stick nobody can say whether it or its hub is gone."""
-_CALM_S = 3.0
-"""A modem that is brought up anew is absent for a moment, too."""
+_AT_ONCE_S = 5.0
+"""Sticks that go further apart were pulled out one by one."""
+_CALM_S = 20.0
+"""Modems that start anew or are woken through their hub are away for a while, too."""
 
 
 def dead_hubs(modems: Iterable[ModemSnapshot], now: float) -> dict[str, int]:
-    """Hubs, as the kernel names them (1-2), whose modems are all absent for a while, with the number of these.
+    """Hubs, as the kernel names them (1-2), whose modems all went at once and stay away, with the number of these.
 
-    Ports of the machine itself are no hub that anybody could see to.
+    A hub behind a dead hub is not named: many a hub is built of several. Ports of the machine itself are no hub that
+    anybody could see to.
     """
-    hubs: defaultdict[str, list[bool]] = defaultdict(list)
+    hubs: defaultdict[str, list[ModemSnapshot]] = defaultdict(list)
     for modem in modems:
-        hub, _ = hub_and_port(modem.device)
-        if "-" in hub:
-            hubs[hub].append(modem.state is ModemState.ABSENT and now - modem.since >= _CALM_S)
-    return {hub: len(gone) for hub, gone in sorted(hubs.items()) if len(gone) >= _FEWEST and all(gone)}
+        for hub in hubs_above(modem.device):
+            hubs[hub].append(modem)
+    dead = {hub: len(behind) for hub, behind in sorted(hubs.items()) if _is_dead(behind, now)}
+    return {hub: count for hub, count in dead.items() if not any(above in dead for above in hubs_above(hub))}
+
+
+def hubs_above(device: str) -> Iterator[str]:
+    """The hubs between a USB device and the machine: of 1-2.4.1 they are 1-2.4 and 1-2."""
+    hub, _ = hub_and_port(device)
+    while "-" in hub:
+        yield hub
+        hub, _ = hub_and_port(hub)
+
+
+def _is_dead(behind: list[ModemSnapshot], now: float) -> bool:
+    since = [modem.since for modem in behind]
+    return (
+        len(behind) >= _FEWEST
+        and all(modem.state is ModemState.ABSENT for modem in behind)
+        and max(since) - min(since) <= _AT_ONCE_S
+        and now - max(since) >= _CALM_S
+    )
 
 
 class Hubs:

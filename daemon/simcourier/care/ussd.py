@@ -74,6 +74,8 @@ class Ussd:
             ended = self._answer(self.begin(modem, code))
         finally:
             self._seats.release()
+        if ended.end is UssdEnd.BUSY:
+            raise _busy(ended.text)
         if ended.end in (UssdEnd.SILENT, UssdEnd.REFUSED):
             raise RequestError("ussd-unanswered", f"The network gave no answer: {ended.text or ended.end}.")
         return ended
@@ -94,5 +96,6 @@ class Ussd:
                     del self._open[number]
 
 
-def _busy() -> RequestError:
-    return RequestError("ussd-busy", "The network is being asked something already.", retry_after_s=10)
+def _busy(why: str = "") -> RequestError:
+    detail = f"The network is being asked something already{f': {why}' if why else ''}."
+    return RequestError("ussd-busy", detail, retry_after_s=10)

@@ -202,7 +202,7 @@ class Dispatcher:
             for snapshot in self.fleet.others(message.sandbox)
         )
         views = [*(explain.seen(message, one, chooser.terms) for one in judged), *away]
-        return explain.waiting(views, due_ms, now_ms, chooser.room.ahead_of(message.rank) - 1)
+        return explain.waiting(views, due_ms, now_ms, max(0, chooser.room.ahead_of(message.rank) - 1))
 
     def stop_claiming(self) -> None:
         """Give out no more work; what is in flight may finish."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from simcourier import log
 from simcourier.dispatch.candidates import FAILURES_TO_REST, WEAK_DBM, Candidate, Terms
 from simcourier.dispatch.policy import Choice, Judged, Why
 from simcourier.modem.facts import ModemSnapshot, ModemState
@@ -16,7 +17,9 @@ _OTHER_SIDE = "one of the two is of the sandbox"
 _ANOTHER = "the message is for another modem"
 _OF_NO_USE = frozenset({_OTHER_SIDE, _ANOTHER})
 """What keeps a SIM from a message for good."""
-_MOST_UNLIKE = 16
+_MOST_LOOKED_AT = 16
+
+_log = log.get("dispatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class SimView:
     detail: str = ""
     expected_s: float | None = None
     until_ms: int | None = None
+    away: bool = False
+    """Its modem can't send whatever there is, or was paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,33 +124,50 @@ def _troubles(candidate: Candidate) -> list[str]:
 
 
 class Unsent:
-    """Says of messages that expire in one go what kept each: those that are alike have it said once."""
+    """Says of messages that expire in one go what kept each until then.
 
-    def __init__(self, explained: Callable[[Waiting, int], Explanation]) -> None:
+    Where no SIM can send at all, that is the same for all but those that are for one modem. Else each is looked at by
+    itself, as far as that holds up nobody: no more than `_MOST_LOOKED_AT`.
+    """
+
+    def __init__(self, explained: Callable[[Waiting, int], Explanation], began_ms: int) -> None:
         self._explained = explained
-        self._said: dict[Hashable, str] = {}
+        self._began_ms = began_ms
+        self._left = _MOST_LOOKED_AT
+        self._said: dict[bool, str] = {}
+        """Of all that are of the sandbox, and of all others."""
 
     def __call__(self, message: Waiting, due_ms: int) -> str:
-        """Why this one was never taken; empty where too many are to be looked at."""
-        alike = (
-            message.sandbox,
-            message.modem,
-            message.avoid,
-            message.other_network,
-            due_ms > message.deadline_ms,
-        )
-        if alike not in self._said and len(self._said) < _MOST_UNLIKE:
-            self._said[alike] = unsent(self._explained(message, due_ms), waits=alike[-1])
-        return self._said.get(alike, "")
+        """Why this one was never taken; empty where that can't be said."""
+        if message.deadline_ms <= self._began_ms:
+            return "the box did not run then"
+        if due_ms > message.deadline_ms:
+            return "its next try would have been later"
+        if message.modem is None and message.sandbox in self._said:
+            return self._said[message.sandbox]
+        if not self._left:
+            return ""
+        self._left -= 1
+        try:
+            told = self._explained(message, due_ms)
+        except (
+            Exception
+        ) as error:  # what is said of an end must not stand in its way: the code is wiped by it
+            _log.error("a fault of this program", part="Unsent", error=repr(error)[:200])
+            return ""
+        said = unsent(told, message.modem)
+        if message.modem is None and all(view.away for view in told.sims):
+            self._said[message.sandbox] = said
+        return said
 
 
-def unsent(told: Explanation, *, waits: bool) -> str:
-    """What kept a message until it was too late, in some words: `waits`, its next try would have been later still."""
-    if waits:
-        return "its next try would have been later"
-    if not told.sims or any(view.may for view in told.sims):
-        return told.why
-    whys = Counter(view.why for view in told.sims if view.why not in _OF_NO_USE)
+def unsent(told: Explanation, modem: str | None) -> str:
+    """What kept a message, which was for this modem or for any, until it was too late, in some words."""
+    views = [view for view in told.sims if modem in (None, view.modem)]
+    able = [view for view in views if view.may]
+    if able:
+        return f"{able[0].modem} would have been the best for it, {able[0].why}"
+    whys = Counter(view.why for view in views if view.why not in _OF_NO_USE)
     kept = [f"{why} ({count})" if count > 1 else why for why, count in whys.most_common()]
     return f"{told.why}: {', '.join(kept)}" if kept else told.why
 
@@ -153,8 +175,8 @@ def unsent(told: Explanation, *, waits: bool) -> str:
 def away(snapshot: ModemSnapshot, *, paused: bool) -> SimView:
     """A modem that can't send, or was paused."""
     if paused and snapshot.state in {ModemState.READY, ModemState.SENDING}:
-        return SimView(snapshot.name, False, "paused")
-    return SimView(snapshot.name, False, str(snapshot.state), snapshot.reason)
+        return SimView(snapshot.name, False, "paused", away=True)
+    return SimView(snapshot.name, False, str(snapshot.state), snapshot.reason, away=True)
 
 
 def waiting(sims: Iterable[SimView], due_ms: int, now_ms: int, ahead: int) -> Explanation:

@@ -66,6 +66,7 @@ class Timekeeping:
         self._dropped = dropped
         self._closed = closed
         self._explain = explain
+        self._began_ms = clock.wall_ms()
         self._revisit_at = self._thorough_at = 0.0
         self._write_learned_at = clock.monotonic() + _LEARNED_PAUSE_S
         self._log = log.get("dispatch")
@@ -105,7 +106,8 @@ class Timekeeping:
 
     def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
-        self._records.write(lambda c: duties.expire(c, now_ms, Unsent(self._explain)), self._expired)
+        why = Unsent(self._explain, self._began_ms)
+        self._records.write(lambda c: duties.expire(c, now_ms, why), self._expired)
 
     def _expired(self, gone: list[tuple[int, int, Status]]) -> None:
         for n, rank, status in gone:

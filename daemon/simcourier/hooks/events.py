@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from simcourier.outbox.duties import TOO_LATE
 from simcourier.outbox.endpoints import Endpoint, EventType
 from simcourier.outbox.hooks import Move, NewDelivery, Notice
 from simcourier.outbox.message import Status
@@ -51,7 +52,8 @@ def of_move(move: Move) -> Event | None:
         "reference": move.reference,
         "client": move.client,
         "modem": move.modem,
-        "reason": move.detail,
+        # What kept it from being sent tells of the fleet, and that is for keys that may ask.
+        "reason": TOO_LATE if detail.startswith(TOO_LATE) else move.detail,
         "created_at": rfc3339(move.created_at_ms),
     }
     if status in _REPORTED:

@@ -228,6 +228,8 @@ class UssdEnd(StrEnum):
     """An error, "not supported" or "terminated by the network"."""
     SILENT = "silent"
     """No answer came in time."""
+    BUSY = "busy"
+    """It was not asked: the answer to another request is still awaited."""
 
 
 @dataclass(frozen=True, slots=True)

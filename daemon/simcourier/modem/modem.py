@@ -357,6 +357,8 @@ class Modem:
         if sim != self.stock_of:
             self.stock_of = sim
             self.stock.clear()
+        if self.ussd.owed_by not in ("", sim):
+            self.ussd.forget()
         self.had_sim = self.had_sim or bool(sim)
         self.sim = sim
         waiting, self.unowned = self.unowned, []

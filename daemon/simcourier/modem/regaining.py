@@ -124,6 +124,7 @@ def restart(m: Modem, reason: str) -> Procedure[None]:
         m.bout = None if was_well else bout
         return
     m.settled = False
+    m.ussd.forget()
     m.become(ModemState.RESYNC, f"restarted by {m.quirks.reset}: {reason}")
     yield Pause(m.timings.reset_pause)
     raise DialogueError(m.standing.reason, bout.fault)

@@ -121,20 +121,34 @@ def see_sim(m: Modem) -> Procedure[None]:
 
 
 def ask_registration(m: Modem) -> Procedure[tuple[str, Registration | None]]:
-    """Ask one domain after the other until one has the SIM; else what the first says that says anything counts.
+    """Ask by CREG, then by CEREG, and believe the first that has the SIM, else the first that says anything.
 
-    A modem on LTE alone may answer only by CEREG; where a network takes no more calls, CREG shows nothing while
-    messages go over packets.
+    A modem on LTE alone may answer only by CEREG. Where both are merely without a network, messages may still go over
+    packets: CGREG can show that, and never the contrary.
     """
-    first: tuple[str, Registration | None] = (_DOMAINS[0], None)
-    for name in _DOMAINS:
-        answer = yield from ask(m, f"AT+{name}?", f"+{name}")
-        found = parse.registration_asked(answer.lines)
-        if found in _REGISTERED:
-            return name, found
-        if first[1] is None:
-            first = (name, found)
-    return first
+    circuit = yield from ask(m, "AT+CREG?", "+CREG")
+    found = parse.registration_asked(circuit.lines)
+    if found in _REGISTERED:
+        return "CREG", found
+    lte = yield from ask(m, "AT+CEREG?", "+CEREG")
+    other = parse.registration_asked(lte.lines)
+    if other in _REGISTERED:
+        return "CEREG", other
+    known = [each for each in (found, other) if each is not None]
+    if known and Registration.DENIED not in known:
+        packets = yield from ask(m, "AT+CGREG?", "+CGREG")
+        third = parse.registration_asked(packets.lines)
+        if third in _REGISTERED and (yield from _sends_over_packets(m)):
+            return "CGREG", third
+    return ("CREG", found) if found is not None else ("CEREG", other)
+
+
+def _sends_over_packets(m: Modem) -> Procedure[bool]:
+    """Have messages go over packets where that can be had (TS 27.007, +CGSMS): many modems send by circuit only."""
+    if m.registered_by == "CGREG":
+        return True
+    answer = yield from ask(m, "AT+CGSMS=2")
+    return answer.end is End.OK
 
 
 def look_around(m: Modem) -> Procedure[None]:

@@ -108,7 +108,7 @@ class Session:
         `unwritten` is what the port had not taken: a PDU whose Ctrl-Z is in there has not left.
         """
         self._end_life(now, unwritten)
-        ussd.end(self.modem, UssdEnd.REFUSED, reason)
+        ussd.abandon(self.modem, UssdEnd.REFUSED, reason)
         self.modem.become(ModemState.ABSENT, reason)
         self.modem.forget_port()
 

@@ -55,6 +55,15 @@ class Conversation:
     """The network waits for a reply in a session, which nobody will give."""
     owed_until: float = 0.0
     """Until then what the network says may be the late answer to a request that was given up."""
+    owed_by: str = ""
+    """The SIM that was asked."""
+    ending_until: float = 0.0
+    """Until then `+CUSD: 2` without a text is what the modem says to our ending a session, and answers nothing."""
+
+    def forget(self) -> None:
+        """The modem started anew, or has another SIM: no session is open, and no answer will come."""
+        self.open = False
+        self.owed_until = self.ending_until = 0.0
 
 
 def begins(line: str) -> bool:
@@ -63,11 +72,15 @@ def begins(line: str) -> bool:
 
 
 class Heard(NamedTuple):
-    """How a request ended, with the network's text or why there is none; `open`: the network waits for a reply."""
+    """How a request ended, with the network's text or why there is none; `open`: the network waits for a reply.
+
+    `is_mere_end`: the session is over, and nothing else is said.
+    """
 
     end: UssdEnd
     text: str
     open: bool = False
+    is_mere_end: bool = False
 
 
 def read_answer(lines: list[str]) -> Heard:
@@ -79,7 +92,7 @@ def read_answer(lines: list[str]) -> Heard:
     text = _text(found[2] or "")
     if not text:
         why = _WITHOUT_TEXT.get(state, "the network gave no text")
-        return Heard(UssdEnd.REFUSED, why, open=state == "1")
+        return Heard(UssdEnd.REFUSED, why, open=state == "1", is_mere_end=state == "2")
     # Some networks end the session (2) with the very text that was asked for.
     return Heard(UssdEnd.ASKS if state == "1" else UssdEnd.DONE, text, open=state == "1")
 

@@ -81,6 +81,8 @@ class Timings:
     """From a USSD request to the network's answer."""
     ussd_late: float = 60.0
     """After a request that had no answer: nothing in `+CUSD` tells which request it answers, so none is asked."""
+    ussd_ending: float = 5.0
+    """From `AT+CUSD=2` to the `+CUSD: 2` with which some modems confirm it."""
     ussd_command: float = 10.0
     """The final result code of `AT+CUSD`; some modems give it only with the network's answer."""
     retell: float = 600.0

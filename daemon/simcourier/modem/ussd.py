@@ -19,20 +19,22 @@ from simcourier.sms.ussd_text import pack_ussd
 
 def begin(m: Modem, request: int, code: str) -> None:
     """Have this asked when there is time, or tell why it is not."""
+    how = UssdEnd.REFUSED
     if not MAY_BE_ASKED.fullmatch(code):
         refusal = "a USSD code is made of digits, * and #"
     elif m.state not in CAN_TAKE_JOBS:
         refusal = f"the modem is {m.state}: {m.standing.reason}"
     elif m.ussd.talk is not None:
-        refusal = "another USSD request is under way"
+        how, refusal = UssdEnd.BUSY, "another USSD request is under way"
     elif m.now < m.ussd.owed_until:
         wait_s = math.ceil(m.ussd.owed_until - m.now)
         refusal = f"the answer to the request before may still come; ask again in {wait_s} s"
+        how = UssdEnd.BUSY
     else:
         m.ussd.talk = Talk(request, code, m.now + m.timings.ussd)
         m.chores.add(Chore.USSD)
         return
-    m.facts.append(UssdEnded(m.name, m.sim, request, UssdEnd.REFUSED, refusal))
+    m.facts.append(UssdEnded(m.name, m.sim, request, how, refusal))
 
 
 def converse(m: Modem) -> Procedure[None]:
@@ -42,6 +44,7 @@ def converse(m: Modem) -> Procedure[None]:
     """
     if m.ussd.open:
         m.ussd.open = False
+        m.ussd.ending_until = m.now + m.timings.ussd_ending
         yield from ask(m, "AT+CUSD=2")
     talk = m.ussd.talk
     if talk is None or talk.asked:
@@ -60,7 +63,7 @@ def ask_for(m: Modem, code: str, *, packed: bool) -> Procedure[str]:
     yield from breathe(m)
     answer: Answer = yield Command(f'AT+CUSD=1,"{said}",15', (), m.timings.ussd_command)
     if answer.end is End.SILENCE:
-        end(m, UssdEnd.SILENT, "AT+CUSD: no answer")
+        abandon(m, UssdEnd.SILENT, "AT+CUSD: no answer")
         raise DialogueError("AT+CUSD: no answer", Fault.SILENT)
     return in_short(answer) if answer.end is End.ERROR else ""
 
@@ -90,6 +93,9 @@ def hears_more(m: Modem, line: str) -> bool:
 def _heard(m: Modem, lines: list[str]) -> None:
     """An answer is complete. What the network says by itself answers nothing, but is ended too."""
     heard = read_answer(lines)
+    if heard.is_mere_end and m.now < m.ussd.ending_until:
+        m.ussd.ending_until = 0.0
+        return
     m.ussd.owed_until = 0.0
     if heard.open:
         m.ussd.open = True
@@ -105,14 +111,19 @@ def give_up(m: Modem, talk: Talk) -> None:
     else:
         m.ussd.open = m.ussd.open or talk.asked
         m.chores.add(Chore.USSD)
-        end(m, UssdEnd.SILENT, "the network did not answer in time")
+        abandon(m, UssdEnd.SILENT, "the network did not answer in time")
+
+
+def abandon(m: Modem, how: UssdEnd, text: str) -> None:
+    """The request at hand is over, if there is one, and its answer may come late, as if it were another's."""
+    if m.ussd.talk is not None and m.ussd.talk.asked:
+        m.ussd.owed_until = m.now + m.timings.ussd_late
+        m.ussd.owed_by = m.sim
+    end(m, how, text)
 
 
 def end(m: Modem, how: UssdEnd, text: str) -> None:
-    """The request at hand is over, if there is one. Nothing in `+CUSD` says which request it answers."""
+    """The request at hand is over, if there is one."""
     talk, m.ussd.talk = m.ussd.talk, None
-    if talk is None:
-        return
-    if how is UssdEnd.SILENT and talk.asked:
-        m.ussd.owed_until = m.now + m.timings.ussd_late
-    m.facts.append(UssdEnded(m.name, m.sim, talk.request, how, text))
+    if talk is not None:
+        m.facts.append(UssdEnded(m.name, m.sim, talk.request, how, text))

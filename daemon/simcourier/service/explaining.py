@@ -10,6 +10,7 @@ from simcourier.dispatch.explain import Explanation
 from simcourier.errors import RequestError
 from simcourier.outbox import lanes, reading
 from simcourier.outbox.message import FINAL, Status
+from simcourier.outbox.store import REPORT_LINE
 from simcourier.service.clients import Client
 from simcourier.service.tools import Tools
 
@@ -66,7 +67,8 @@ class Explaining:
 
 
 def _ended(events: list[reading.Event]) -> str | None:
-    last = events[-1] if events else None
+    moves = [event for event in events if not (event.detail or "").startswith(REPORT_LINE)]
+    last = moves[-1] if moves else None
     is_told = last is not None and last.status in FINAL and last.status is not Status.DELIVERED
     return last.detail if last is not None and is_told else None
 

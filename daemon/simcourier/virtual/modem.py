@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
+import msgspec
+
 from simcourier.virtual.babble import Babble
 from simcourier.virtual.beginning import find_leftovers, say_boot_lines, tell_card
 from simcourier.virtual.codec import Deliver
@@ -158,6 +160,9 @@ class Modem:
     def add_rule(self, rule: Rule, now: float) -> None:
         """Let a rule hold from now on; its times count from the start of the scenario."""
         self._timeline.rules.append(rule)
+        if "stuck" in rule.values and rule.at(self.elapsed_s(now))[0]:
+            # Once more, though a rule may say so already: it may have been cured meanwhile.
+            self.settings = msgspec.structs.replace(self.settings, stuck=None)
         self._turn_page(now)
 
     def elapsed_s(self, now: float) -> float:

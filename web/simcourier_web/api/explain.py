@@ -63,7 +63,7 @@ class ExplainApi:
                 "GET",
                 "/v1/messages/{message_id}/explain",
                 self.explain,
-                "Why a message went through the SIM that it did, or why it waits",
+                "Why a message went through the SIM that it did, why it waits, or why it ended unsent",
                 scope="messages:read",
                 answers={200: ExplainedMessage},
             ),
