@@ -314,6 +314,22 @@ def test_setting_the_clock_back_sends_nothing_late(box: Box) -> None:
     assert (box.status(code), box.radio.jobs) == (Status.EXPIRED, [])
 
 
+@pytest.mark.parametrize("step_ms", [0, 3_600_000, -3_600_000])
+def test_a_message_that_expires_while_the_box_runs_is_not_said_to_have_done_so_before(
+    box: Box, step_ms: int
+) -> None:
+    code = box.accept(ttl=60)
+    box.system_ms = lambda: box.wall_ms() + step_ms
+    box.pass_time(30)
+    box.pass_time(31)
+    with box.engine.connect() as connection:
+        details = connection.execute(
+            text("SELECT detail FROM message_events WHERE status = 'expired'")
+        ).scalars()
+        assert list(details) == ["its deadline passed before it could be sent: no modem was ever seen"]
+    assert box.status(code) is Status.EXPIRED
+
+
 def test_setting_the_clock_forward_expires_nothing_early(box: Box) -> None:
     code = box.accept(ttl=60)
     box.system_ms = lambda: box.wall_ms() + 3_600_000

@@ -66,7 +66,7 @@ class Timekeeping:
         self._dropped = dropped
         self._closed = closed
         self._explain = explain
-        self._began_ms = clock.wall_ms()
+        self._began = clock.monotonic()
         self._revisit_at = self._thorough_at = 0.0
         self._write_learned_at = clock.monotonic() + _LEARNED_PAUSE_S
         self._log = log.get("dispatch")
@@ -106,7 +106,9 @@ class Timekeeping:
 
     def _expire(self) -> None:
         now_ms = self._clock.wall_ms()
-        why = Unsent(self._explain, self._began_ms)
+        # Deadlines move along where the clock is set, and so does when we began.
+        began_ms = now_ms - int((self._clock.monotonic() - self._began) * 1000)
+        why = Unsent(self._explain, began_ms)
         self._records.write(lambda c: duties.expire(c, now_ms, why), self._expired)
 
     def _expired(self, gone: list[tuple[int, int, Status]]) -> None:
