@@ -166,6 +166,12 @@ def test_a_second_copy_that_can_not_leave_in_time_is_no_failure(fleet: Box) -> N
     assert fleet.status(code) is Status.SENT
     late = "no second copy: its deadline passed before it could be sent: no SIM can take it now: "
     assert details(fleet, code)[-1] == f"{late}its SIM is of the same operator as the first copy's, resync"
+    with fleet.engine.connect() as connection:
+        told = [event for move in hooks.moves(connection, 0)[0] if (event := of_move(move)) is not None]
+    reasons = [msgspec.json.decode(event.body)["data"]["reason"] for event in told]
+    assert reasons[-1] == "no second copy: its deadline passed before it could be sent", (
+        "nothing of the fleet"
+    )
     assert fleet.record(code).body is None
     assert fleet.dispatcher.room.total() == 0
     fleet.report("a", tp_mr=1, age=61)

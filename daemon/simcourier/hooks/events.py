@@ -52,8 +52,7 @@ def of_move(move: Move) -> Event | None:
         "reference": move.reference,
         "client": move.client,
         "modem": move.modem,
-        # What kept it from being sent tells of the fleet, and that is for keys that may ask.
-        "reason": TOO_LATE if detail.startswith(TOO_LATE) else move.detail,
+        "reason": move.detail and _for_others(move.detail),
         "created_at": rfc3339(move.created_at_ms),
     }
     if status in _REPORTED:
@@ -62,6 +61,12 @@ def of_move(move: Move) -> Event | None:
         data["copy"] = 2
     body = encode(TOLD[status], move.at_ms, data)
     return Event(new_event_id(), TOLD[status], move.client, move.callback, body)
+
+
+def _for_others(detail: str) -> str:
+    """A detail without what kept the message or its second copy: that tells of the fleet, for keys that may ask."""
+    before, too_late, _kept = detail.partition(TOO_LATE)
+    return before + too_late
 
 
 def of_notice(notice: Notice) -> Event:
