@@ -25,19 +25,13 @@ def expire(
     That is `expired`, but `sent` again for one of which only a second copy waited. `why` says of one that might have
     left from such a time on (wall-clock milliseconds) what kept it; that goes on record.
     """
-    rows = connection.execute(
-        select(messages.c.n, messages.c.rank)
-        .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
-        .limit(limit)
-    ).all()
     ended = []
-    for n, rank in rows:
-        found = lanes.find(connection, n)
-        kept = why(*found) if found is not None else ""
+    for message, due_ms in lanes.late(connection, now_ms, limit):
+        kept = why(message, due_ms)
         detail = TOO_LATE + (f": {kept}" if kept else "")
-        status = drop(connection, n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
+        status = drop(connection, message.n, Status.QUEUED, Status.EXPIRED, now_ms, detail=detail)
         if status is not None:
-            ended.append((n, rank, status))
+            ended.append((message.n, message.rank, status))
     return ended
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.engine import Connection
 
-from simcourier.outbox.message import OWN_CLIENT, OnUnknown, Waiting
+from simcourier.outbox.message import OWN_CLIENT, OnUnknown, Status, Waiting
 from simcourier.outbox.schema import messages
 
 # SQLite uses a partial index only for the very words of its condition, never for a bound parameter.
@@ -94,6 +94,16 @@ def find(connection: Connection, n: int) -> tuple[Waiting, int] | None:
     statement = select(*_WAITING_COLUMNS, messages.c.next_at_ms).where(IS_QUEUED, messages.c.n == n)
     row = connection.execute(statement).mappings().first()
     return None if row is None else (_waiting(row), int(row["next_at_ms"]))
+
+
+def late(connection: Connection, now_ms: int, limit: int) -> list[tuple[Waiting, int]]:
+    """Messages that wait though their deadline has passed, each as `find` tells it."""
+    rows = connection.execute(
+        select(*_WAITING_COLUMNS, messages.c.next_at_ms)
+        .where(HAS_BODY, messages.c.deadline_ms <= now_ms, messages.c.status == Status.QUEUED)
+        .limit(limit)
+    )
+    return [(_waiting(row), int(row["next_at_ms"])) for row in rows.mappings()]
 
 
 def one(connection: Connection, n: int) -> Waiting:
