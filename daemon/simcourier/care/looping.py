@@ -15,7 +15,8 @@ from simcourier.dispatch.bars import Cause
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.errors import RequestError
-from simcourier.modem.facts import ModemSnapshot, ModemState
+from simcourier.modem.facts import ModemSnapshot
+from simcourier.modem.states import CAN_TAKE_JOBS
 from simcourier.outbox import loops, store
 from simcourier.outbox.loops import NewTest
 from simcourier.outbox.message import OWN_CLIENT, MessageClass, NewMessage, OnUnknown, Waiting
@@ -25,7 +26,6 @@ from simcourier.sms.text import Alphabet
 
 WHY = "loop tests don't arrive: blocked, or no credit?"
 """What is told of a SIM that sends nothing more for its lost tests."""
-UP = frozenset({ModemState.READY, ModemState.SENDING})
 _TEXT = re.compile(r"\s*simcourier loop test ([0-9a-f]{16})-([0-9a-f]{16})\s*")
 _PROOF = 16
 
@@ -71,7 +71,7 @@ class Looping:
                 and fleet.barred(card.sim) == fleet.barred(card.sim, Cause.LOOP_TEST),
             )
             for name, card in snapshots.items()
-            if card.state in UP and card.sim and not fleet.is_sandbox(card)
+            if card.state in CAN_TAKE_JOBS and card.sim and not fleet.is_sandbox(card)
         }
 
     def _number(self, card: ModemSnapshot) -> str:

@@ -49,8 +49,8 @@ def run(config: Path | None) -> None:
 
 def _status(app: App) -> str:
     """The line that `systemctl status` shows."""
-    from simcourier.modem.facts import ModemState
+    from simcourier.modem.states import CAN_TAKE_JOBS
 
     states = [snapshot.state for snapshot in app.service.modems.snapshots().values()]
-    up = sum(state in {ModemState.READY, ModemState.SENDING} for state in states)
+    up = sum(state in CAN_TAKE_JOBS for state in states)
     return f"{up} of {len(states)} modems can send"

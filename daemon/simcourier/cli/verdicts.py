@@ -7,6 +7,7 @@ from typing import assert_never
 
 from simcourier.cli.wording import printable, signal_bars
 from simcourier.modem.facts import ModemSnapshot, ModemState, ReportRoute
+from simcourier.modem.states import CAN_TAKE_JOBS
 
 ALL_WELL = "Can send."
 UNKNOWN = "-"
@@ -38,7 +39,7 @@ def judge(snapshot: ModemSnapshot) -> Verdict:
     return Verdict(
         name=snapshot.name,
         port=snapshot.port,
-        usable=snapshot.state in {ModemState.READY, ModemState.SENDING},
+        usable=snapshot.state in CAN_TAKE_JOBS,
         device=_device(snapshot),
         sim=_sim(snapshot),
         network=_network(snapshot) if past_sim else UNKNOWN,

@@ -10,7 +10,8 @@ from typing import assert_never
 from simcourier import log
 from simcourier.dispatch.candidates import FAILURES_TO_REST, WEAK_DBM, Candidate, Terms
 from simcourier.dispatch.policy import Choice, Judged, Why
-from simcourier.modem.facts import ModemSnapshot, ModemState
+from simcourier.modem.facts import ModemSnapshot
+from simcourier.modem.states import CAN_TAKE_JOBS
 from simcourier.outbox.message import Waiting
 
 _OTHER_SIDE = "one of the two is of the sandbox"
@@ -150,9 +151,8 @@ class Unsent:
         self._left -= 1
         try:
             told = self._explained(message, due_ms)
-        except (
-            Exception
-        ) as error:  # what is said of an end must not stand in its way: the code is wiped by it
+        except Exception as error:
+            # What is said of an end must not stand in its way: the code is wiped by it.
             _log.error("a fault of this program", part="Unsent", error=repr(error)[:200])
             return ""
         said = unsent(told, message.modem)
@@ -174,7 +174,7 @@ def unsent(told: Explanation, modem: str | None) -> str:
 
 def away(snapshot: ModemSnapshot, *, paused: bool) -> SimView:
     """A modem that can't send, or was paused."""
-    if paused and snapshot.state in {ModemState.READY, ModemState.SENDING}:
+    if paused and snapshot.state in CAN_TAKE_JOBS:
         return SimView(snapshot.name, False, "paused", away=True)
     return SimView(snapshot.name, False, str(snapshot.state), snapshot.reason, away=True)
 

@@ -11,9 +11,9 @@ from simcourier.dispatch.candidates import SUBMIT_S, Candidate
 from simcourier.dispatch.operators import Operators
 from simcourier.dispatch.pace import Meters
 from simcourier.dispatch.side import Side
-from simcourier.modem.facts import ModemSnapshot, ModemState
+from simcourier.modem.facts import ModemSnapshot
+from simcourier.modem.states import CAN_TAKE_JOBS
 
-_OPERATIONAL = frozenset({ModemState.READY, ModemState.SENDING})
 _SMOOTHING = 0.2
 _LEAST_S = 0.001
 """No submit takes no time at all."""
@@ -82,8 +82,8 @@ class Fleet:
     def update(self, snapshot: ModemSnapshot, now: float) -> bool:
         """Take a modem's new state; True where it went up or down."""
         before = self._snapshots.get(snapshot.name)
-        was_up = before is not None and before.state in _OPERATIONAL
-        is_up = snapshot.state in _OPERATIONAL
+        was_up = before is not None and before.state in CAN_TAKE_JOBS
+        is_up = snapshot.state in CAN_TAKE_JOBS
         self._snapshots[snapshot.name] = snapshot
         if (is_up or was_up) and not self.barred(snapshot.sim):
             self.side(self.is_sandbox(snapshot)).last_operational = now
@@ -99,7 +99,7 @@ class Fleet:
             side.standing.pop(name, None)
             side.idle.pop(name, None)
             side.aside.pop(name, None)
-        if snapshot.state not in _OPERATIONAL or name in self._paused:
+        if snapshot.state not in CAN_TAKE_JOBS or name in self._paused:
             return
         sandbox = self.is_sandbox(snapshot)
         side = self.side(sandbox)

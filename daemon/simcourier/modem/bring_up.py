@@ -31,7 +31,7 @@ def bring_up(m: Modem) -> Procedure[None]:
     # Then a lost network tells itself, and nobody waits for the next poll.
     yield from ask(m, "AT+CREG=1")
     shown_by = yield from register(m)
-    if shown_by in ("CEREG", "CGREG"):
+    if shown_by != "CREG":
         yield from ask(m, f"AT+{shown_by}=1")
     yield from look_around(m)
     m.chores.add(Chore.LOOK)

@@ -36,6 +36,7 @@ MOVES: dict[ModemState, frozenset[ModemState]] = {
 }
 
 CAN_TAKE_JOBS = frozenset({ModemState.READY, ModemState.SENDING})
+"""In these states a modem can send."""
 
 
 def check_move(old: ModemState, new: ModemState) -> None:

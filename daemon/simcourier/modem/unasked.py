@@ -10,11 +10,11 @@ from simcourier.at.parse import Registration
 from simcourier.modem import stored, ussd
 from simcourier.modem.asking import DialogueError
 from simcourier.modem.duties import Chore, Sort
-from simcourier.modem.facts import Fault, ModemState, ReportRoute
+from simcourier.modem.facts import Fault, ReportRoute
 from simcourier.modem.modem import Modem
+from simcourier.modem.states import CAN_TAKE_JOBS
 
 _REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
-_SERVING = frozenset({ModemState.READY, ModemState.SENDING})
 _CHECK_PAUSE = 2.0
 """Seconds between two looks because of notices; a start is full of them."""
 
@@ -93,7 +93,7 @@ def registration(m: Modem, name: str, line: str) -> None:
     switched on, and where LTE is weak they come all the time.
     """
     found = parse.registration_unasked(line)
-    if found is None or found.value == m.registration or m.state not in _SERVING:
+    if found is None or found.value == m.registration or m.state not in CAN_TAKE_JOBS:
         m.offline = m.offline and found not in _REGISTERED
         return
     if m.registered_by in ("", name[1:]):

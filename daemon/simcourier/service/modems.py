@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from simcourier.at.trace import TraceLine
 from simcourier.care.faults import FaultView
 from simcourier.errors import RequestError
-from simcourier.modem.facts import ModemSnapshot, ModemState, Rung
+from simcourier.modem.facts import ModemSnapshot, ModemState
 from simcourier.modem.rehearsal import dialogue
 from simcourier.outbox import access, store
 from simcourier.outbox.equipment import SimState
@@ -29,7 +29,7 @@ class Mishap:
     at_ms: int
     ago_s: float
     recovered_in_s: float | None
-    recovered_by: Rung | None
+    recovered_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Modems:
             at_ms,
             ago_s,
             faults.recovered_in_s,
-            faults.recovered_by,
+            None if faults.recovered_by is None else str(faults.recovered_by),
         )
 
     def one(self, name: str) -> ModemView:

@@ -271,11 +271,6 @@ def _modem(view: ModemView, client: Client) -> Modem:
 def _last_fault(mishap: Mishap | None) -> LastFault | None:
     if mishap is None:
         return None
-    by = mishap.recovered_by
     return LastFault(
-        mishap.fault,
-        mishap.detail,
-        rfc3339(mishap.at_ms),
-        mishap.recovered_in_s,
-        None if by is None else str(by),
+        mishap.fault, mishap.detail, rfc3339(mishap.at_ms), mishap.recovered_in_s, mishap.recovered_by
     )
