@@ -25,14 +25,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], T], timeout_s: float = 30.0, every_s: float = 0.02) -> T:
-    """What `look` returns as soon as that is true; fails with its last value when the time is over."""
+def eventually(
+    look: Callable[[], T],
+    timeout_s: float = 30.0,
+    every_s: float = 0.02,
+    say: Callable[[], object] | None = None,
+) -> T:
+    """What `look` returns as soon as that is true; fails with its last value, or what `say` has, when time is over."""
     deadline = time.monotonic() + timeout_s
     while True:
         seen = look()
         if seen:
             return seen
-        assert time.monotonic() < deadline, f"not within {timeout_s} s; last seen: {seen!r}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {timeout_s} s; last seen: {say() if say else seen!r}")
         time.sleep(every_s)
 
 
