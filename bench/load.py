@@ -48,6 +48,7 @@ class Stream:
     count: int | None = None
     seconds: float | None = None
     pause: float = 0.0
+    phones: int = 1000
     extra: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> str:
@@ -98,7 +99,8 @@ class _Client:
             self._leave()
             return
         self._text, self._data = text, b""
-        body = {"to": phone(self._flow.posted), "text": text, **self._flow.stream.extra}
+        stream = self._flow.stream
+        body = {"to": phone(self._flow.posted % stream.phones), "text": text, **stream.extra}
         wire = request_bytes("POST", "/v1/messages", self._engine.key, json.dumps(body).encode())
         self._engine.note(Entry(text=text))
         self._posted_ns = time.monotonic_ns()

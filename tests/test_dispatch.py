@@ -546,6 +546,21 @@ def test_after_a_crash_what_was_sending_is_unknown_and_sent_again(box: Box) -> N
         after.close()
 
 
+@pytest.mark.parametrize("end", [SubmitEnd.SENT, SubmitEnd.NOT_SENT, SubmitEnd.IN_DOUBT])
+def test_when_a_pdu_leaves_it_is_on_disk_what_became_of_the_one_before(box: Box, end: SubmitEnd) -> None:
+    # A crash would else leave two submits of one SIM in doubt, and a report of one could pass for the other's.
+    box.modem("a")
+    before, after = box.accept(), box.accept()
+    at_its_permit: list[Status] = []
+    box.radio.permit = lambda _job, _granted: at_its_permit.append(box.status(before))  # type: ignore[method-assign]
+    if end is SubmitEnd.SENT:
+        box.sent(tp_mr=1)
+    else:
+        box.ended(end)
+    assert Status.SENDING in box.history(after)
+    assert Status.SENDING not in at_its_permit
+
+
 def test_a_report_is_matched_after_a_restart(box: Box) -> None:
     box.modem("a")
     code = box.accept()

@@ -6,7 +6,7 @@ import pytest
 from bring_up_desk import cnmi, desk, line, states, times
 from modem_desk import ERROR, ICCID, IMEI, OK, Desk, Reply, ScriptedModem
 
-from simcourier.modem.facts import Fault, FaultSeen, ModemChanged, ModemState, ReportRoute
+from simcourier.modem.facts import Fault, FaultSeen, ModemChanged, ModemState, ReportArrived, ReportRoute
 from simcourier.modem.notices import notice_candidates
 
 # -- the plain case ----------------------------------------------------------------------------------------------
@@ -341,10 +341,36 @@ def test_csms_is_set_to_0_so_that_nothing_needs_acknowledging() -> None:
     assert up.session.modem.csms == 0
 
 
-def test_a_modem_that_insists_on_csms_1_gets_its_acknowledgements() -> None:
-    up = desk({"AT+CSMS?": line("+CSMS: 1,1,1,1")}).up()
-    up.say("\r\n+CDS: 25\r\n079144770090000006400C91447700091000511090718384225110907183252200\r\n")
+INSISTS_ON_CSMS_1 = {"AT+CSMS?": line("+CSMS: 1,1,1,1")}
+HANDED_OVER = "\r\n+CDS: 25\r\n079144770090000006400C91447700091000511090718384225110907183252200\r\n"
+
+
+def test_a_modem_that_insists_on_csms_1_gets_its_acknowledgement_when_the_report_is_on_record() -> None:
+    up = desk(INSISTS_ON_CSMS_1).up()
+    up.keeps = False
+    up.say(HANDED_OVER)
+    (fact,) = up.told(ReportArrived)
+    assert "AT+CNMA" not in up.modem.heard
+    up.session.stored(fact.token, up.now)
+    up.settle()
     assert up.modem.heard[-1] == "AT+CNMA"
+
+
+@pytest.mark.parametrize("pdu", ["00" * 13, "0791447700900000040C91447700091000000051109071838422024F25"])
+def test_what_it_hands_over_and_nobody_wants_is_acknowledged_at_once(pdu: str) -> None:
+    up = Desk(ScriptedModem(INSISTS_ON_CSMS_1), inbound=False).up()
+    up.say(f"\r\n+CMT: ,25\r\n{pdu}\r\n")
+    assert up.modem.heard[-1] == "AT+CNMA"
+
+
+def test_what_it_hands_over_before_its_sim_told_who_it_is_is_acknowledged_when_it_is_on_record() -> None:
+    # Left at CSMS=1 by another program, or kept from before.
+    early = desk(INSISTS_ON_CSMS_1)
+    early.session.modem.csms = 1
+    early.plug().say(HANDED_OVER)
+    early.until(lambda: early.state is ModemState.READY, 5.0)
+    assert [fact.sim for fact in early.told(ReportArrived)] == [ICCID]
+    assert early.modem.heard.count("AT+CNMA") == 1
 
 
 # -- stores --------------------------------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from bench.processes import ProgramError, wait_until
 from bench.tables import Table
 
 MODEMS = 8
-SCENARIO = "submit_delay = [0.02, 0.08]\nreport_delay = [0.05, 0.5]\n"
-STREAM = Stream("crash", clients=6, pause=0.06, extra={"ttl": 3600})
+SCENARIO = 'submit_delay = [0.02, 0.08]\nreport_delay = [0.05, 0.5]\nreport_route = "stored"\n'
+# Few phones: the report of one message must not pass for that of another to the same one.
+STREAM = Stream("crash", clients=6, pause=0.06, phones=2, extra={"ttl": 3600})
 LONGEST_LIFE_S = 1.0
 EARLY = 0.1
 """This share of the kills falls into the start, before /readyz is 200."""

@@ -142,7 +142,7 @@ class Giving:
             self._fleet.give_back(modem, entry.segments)
             self._claim_failed(number, error)
 
-        self._writer.submit(work, done, failed, urgent=True)
+        self._writer.submit(work, done, failed, urgent=True, lane=modem)
 
     def _encode(self, message: Waiting, life: float) -> tuple[SubmitPdu, ...]:
         text = self._sealer.open(message.sealed, message.id)

@@ -98,7 +98,9 @@ class Outcomes:
             return
         flight.references.append(fact.tp_mr)
         n, attempt, now_ms = flight.message.n, flight.attempt, self._clock.wall_ms()
-        self._records.write(lambda c: store.part_sent(c, n, attempt, fact.part, fact.tp_mr, now_ms))
+        self._records.write(
+            lambda c: store.part_sent(c, n, attempt, fact.part, fact.tp_mr, now_ms), modem=flight.modem
+        )
         if fact.wire_at:
             self._measure(flight, fact, now_ms)
 
@@ -162,7 +164,7 @@ class Outcomes:
                 self.count(settled, modem)
             self._take_early(flight.sim, flight.references)
 
-        self._records.write(work, done)
+        self._records.write(work, done, modem=flight.modem)
 
     def _not_sent(self, flight: Flight, fact: SubmitEnded) -> None:
         standing = self._fleet.side(flight.message.sandbox).standing.values()
@@ -198,7 +200,9 @@ class Outcomes:
             settled = self._settled_before(connection, message, now_ms)
             return settled or store.requeue(connection, message, Status.SENDING, due_ms, now_ms, reason)
 
-        self._records.write(work, lambda after: self._ended(flight, message, after, due_ms))
+        self._records.write(
+            work, lambda after: self._ended(flight, message, after, due_ms), modem=flight.modem
+        )
 
     @staticmethod
     def _settled_before(connection: Connection, message: Waiting, now_ms: int) -> Status | None:
@@ -238,7 +242,7 @@ class Outcomes:
             for fact in self._early.take(flight.sim, None):
                 self.report(fact)
 
-        self._records.write(work, done)
+        self._records.write(work, done, modem=flight.modem)
 
     def _end(self, flight: Flight, status: Status, detail: str, part_state: str) -> None:
         message, now_ms = flight.message, self._clock.wall_ms()
@@ -257,7 +261,7 @@ class Outcomes:
             self._metrics.expired.inc(after is Status.EXPIRED)
             self._ended(flight, message, after)
 
-        self._records.write(work, done)
+        self._records.write(work, done, modem=flight.modem)
 
     # --- what comes later ---
 

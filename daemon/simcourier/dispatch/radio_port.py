@@ -23,4 +23,4 @@ class RadioPort(Protocol):
         """Bring the modem up anew."""
 
     def stored(self, modem: str, token: int) -> None:
-        """What was read is on record here: delete it from the SIM."""
+        """What came is on record here: delete it from the SIM, or acknowledge it."""

@@ -28,8 +28,14 @@ class Records:
         self._again_at = 0.0
         self._log = log.get("dispatch")
 
-    def write(self, work: Work[T], done: Callable[[T], None] = lambda _result: None) -> None:
-        """Write in the batch that is being collected, or later when the disk refuses now."""
+    def write(
+        self, work: Work[T], done: Callable[[T], None] = lambda _result: None, *, modem: str = ""
+    ) -> None:
+        """Write in the batch that is being collected, or later when the disk refuses now.
+
+        What became of a submit of a `modem` goes to disk no later than that modem's next claim: else a crash would
+        leave two submits of one SIM in doubt, with nothing to tell whose report comes.
+        """
 
         def failed(error: BaseException) -> None:
             if not isinstance(error, SQLAlchemyError):
@@ -41,7 +47,7 @@ class Records:
             self._refused.append((work, done))
             self._again_at = self._clock.monotonic() + PAUSE_S
 
-        self._writer.submit(work, done, failed)
+        self._writer.submit(work, done, failed, lane=modem)
 
     def wake_in(self) -> float | None:
         """Seconds until refused writes are tried again; None where there are none."""

@@ -42,7 +42,7 @@ class Chore(StrEnum):
     CHECK = "check"
     """Something said that the modem may have restarted or lost its SIM, or that the dialogue is out of step."""
     ACKNOWLEDGE = "acknowledge"
-    """A message was handed over under CSMS=1: `AT+CNMA` is due."""
+    """A message that was handed over under CSMS=1 is on record: `AT+CNMA` is due."""
     LOOK = "look"
     """Read whatever reports are in the stores."""
     DELETE = "delete"

@@ -198,7 +198,8 @@ class LateAnswer:
 class ReportArrived:
     """An SMS-STATUS-REPORT, direct or read from storage.
 
-    One that was read stays in the modem's store until `Radio.stored(modem, token)`; 0: it lies in none.
+    One that was read stays in the modem's store until `Radio.stored(modem, token)`, and one that was handed over under
+    CSMS=1 with the network; 0: nobody waits for that.
     """
 
     modem: str
@@ -209,7 +210,7 @@ class ReportArrived:
 
 @dataclass(frozen=True, slots=True)
 class MessageArrived:
-    """A message, or a segment of one, that somebody sent to the SIM; it is deleted after `Radio.stored`."""
+    """A message, or a segment of one, that somebody sent to the SIM; the modem keeps it as it does a report."""
 
     modem: str
     sim: str

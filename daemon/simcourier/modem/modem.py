@@ -189,8 +189,10 @@ class Modem:
     reopen_at: float = 0.0
     rescue_wanted: Rung | None = None
     """What the radio is to do with the port or its USB device, once; REOPEN, REAUTHORISE or POWER."""
-    unowned: list[StatusReport | Deliver] = field(default_factory=list)
-    """What was handed over before the SIM told who it is: a stick that kept its settings does that at once."""
+    in_hand: set[int] = field(default_factory=set)
+    """Tokens of what was handed over under CSMS=1 and not acknowledged: that follows when it is on record."""
+    unowned: list[tuple[StatusReport | Deliver, int]] = field(default_factory=list)
+    """What came, with its token, before the SIM told who it is: a stick that kept its settings does that at once."""
     damaged_pdus: int = 0
     facts: list[Fact] = field(default_factory=list)
 
@@ -343,14 +345,14 @@ class Modem:
         if self.sim or self.settled:
             self.facts.append(ReportArrived(self.name, self.sim, report, token))
         elif len(self.unowned) < MOST_UNOWNED:
-            self.unowned.append(report)
+            self.unowned.append((report, token))
 
     def message(self, message: Deliver, token: int = 0) -> None:
         """Tell what somebody wrote to the SIM; it waits for the SIM as a report does."""
         if self.sim or self.settled:
             self.facts.append(MessageArrived(self.name, self.sim, message, token))
         elif len(self.unowned) < MOST_UNOWNED:
-            self.unowned.append(message)
+            self.unowned.append((message, token))
 
     def identify(self, sim: str) -> None:
         """The SIM told who it is: what waited for that is its. What lay on another SIM is forgotten."""
@@ -362,11 +364,11 @@ class Modem:
         self.had_sim = self.had_sim or bool(sim)
         self.sim = sim
         waiting, self.unowned = self.unowned, []
-        for message in waiting:
+        for message, token in waiting:
             if isinstance(message, StatusReport):
-                self.report(message)
+                self.report(message, token)
             else:
-                self.message(message)
+                self.message(message, token)
 
     @property
     def pause(self) -> float:
@@ -396,10 +398,19 @@ class Modem:
         """Tell the modem as it is now."""
         self.facts.append(ModemChanged(self.snapshot()))
 
-    def may_delete(self, token: int) -> None:
-        """What a fact with this token told is on record: delete it from its store when there is time."""
+    def take_in_hand(self) -> int:
+        """Something was handed over whose acknowledgement has to wait; return its token."""
+        token = self.stock.next_token(self.now)
+        self.in_hand.add(token)
+        return token
+
+    def recorded(self, token: int) -> None:
+        """What a fact with this token told is on record: delete or acknowledge it when there is time."""
         if self.stock.recorded(token):
             self.chores.add(Chore.DELETE)
+        elif token in self.in_hand:
+            self.in_hand.discard(token)
+            self.chores.add(Chore.ACKNOWLEDGE)
 
     def has_selected(self, store: str) -> bool:
         """Whether this store was selected just now, and nothing can have come between."""
@@ -454,6 +465,7 @@ class Modem:
         self.doubt = None
         self.stock.clear()
         self.stock_of = ""
+        self.in_hand.clear()
         self.full_stores.clear()
         self.store_warning = ""
         self.ussd.open = False

@@ -223,9 +223,9 @@ class Session:
             self._go(None)
 
     def stored(self, token: int, now: float) -> None:
-        """What a fact with this token told is on record: it may be deleted from the modem's store."""
+        """What a fact with this token told is on record: it may be deleted from the modem's store, or acknowledged."""
         self.modem.now = now
-        self.modem.may_delete(token)
+        self.modem.recorded(token)
         self._rouse()
 
     def ussd(self, request: int, code: str, now: float) -> None:

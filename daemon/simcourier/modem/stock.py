@@ -82,14 +82,19 @@ class Stock:
         return lying is not None and (not lying.token or now - lying.told_at < retell)
 
     def told(self, place: Place, pdu: str, now: float) -> int:
-        """A message lies here that is told now; return its token.
-
-        Tokens go by the time, so that none means another message to the next session of a modem by this name.
-        """
-        token = self._last_token = max(self._last_token + 1, int(now * 1e6))
+        """A message lies here that is told now; return its token."""
+        token = self.next_token(now)
         self._keep(place, Lying(_digest(pdu), token, now))
         self._by_token[token] = place
         return token
+
+    def next_token(self, now: float) -> int:
+        """Return a token that no message had yet.
+
+        Tokens go by the time, so that none means another message to the next session of a modem by this name.
+        """
+        self._last_token = max(self._last_token + 1, int(now * 1e6))
+        return self._last_token
 
     def set_aside(self, place: Place, pdu: str, now: float) -> None:
         """Something lies here that nobody can read."""

@@ -126,17 +126,25 @@ def meet(m: Modem, place: Place, pdu: str) -> Sort:
 
 
 def take_direct(m: Modem, pdu: str) -> None:
-    """Tell what the modem handed over without keeping it (`+CDS`, `+CMT`)."""
+    """Tell what the modem handed over without keeping it (`+CDS`, `+CMT`).
+
+    Under CSMS=1 it waits for an acknowledgement, and the network keeps the message until then: what is told is
+    acknowledged when it is on record, what nobody wants at once.
+    """
+    token = m.take_in_hand() if m.csms else 0
     try:
         message = decode_incoming(pdu)
     except PduError:
         m.damaged_pdus += 1
         m.tell_now_and_then(Fault.NOISE, "a message that was handed over can't be read")
+        m.recorded(token)
         return
     if isinstance(message, StatusReport):
-        m.report(message)
+        m.report(message, token)
     elif m.inbound:
-        m.message(message)
+        m.message(message, token)
+    else:
+        m.recorded(token)
 
 
 # -- room ------------------------------------------------------------------------------------------------------

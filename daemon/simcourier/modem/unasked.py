@@ -50,7 +50,7 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
     name = line.partition(":")[0].rstrip().upper()
     match name:
         case "+CDS" | "+CMT" | "+CBM" if urc.pdu:
-            handed_over(m, urc.pdu)
+            stored.take_direct(m, urc.pdu)
         case "+CDSI":
             announced(m, line, Sort.REPORT)
         case "+CMTI":
@@ -71,13 +71,6 @@ def take(m: Modem, urc: Urc) -> DialogueError | None:
         case _:
             return may_have_started(m, name, line) if m.settled else None
     return None
-
-
-def handed_over(m: Modem, pdu: str) -> None:
-    """A message came whole; under CSMS=1 the modem waits for an acknowledgement."""
-    stored.take_direct(m, pdu)
-    if m.csms:
-        m.chores.add(Chore.ACKNOWLEDGE)
 
 
 def announced(m: Modem, line: str, sort: Sort) -> None:

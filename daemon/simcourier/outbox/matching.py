@@ -11,8 +11,6 @@ from simcourier.sms.report import StatusReport
 # When a service centre with a good clock may have stamped a part, from the time on record for it.
 _EARLIEST_MS = -60_000
 _LATEST_MS = 180_000
-_CLOCK_MS = 5_000
-"""How far good clocks are apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,10 @@ def match(
     """The candidate that the report speaks of, or None: a report on record as unmatched is better than a wrong one.
 
     `numbered` have the report's TP-MR. It wraps after 256 messages, so several of one SIM may share it: the one
-    that was submitted nearest to the service centre's time stamp is meant. `in_doubt` have no TP-MR on record;
-    recipient and time alone must do there, so both must be told and fit well. Where the stamp fits none, for clock
-    or zone of the service centre are wrong, the only numbered one is meant, but none of several.
+    that was submitted nearest to the service centre's time stamp is meant. `in_doubt` have no TP-MR on record, and
+    may never have left: recipient and time must do there, so both must be told and fit one message alone. A message
+    taken for delivered by the report of another would not be sent again, and be lost. Where the stamp fits none, for
+    clock or zone of the service centre are wrong, the only numbered one is meant, but none of several.
     """
     fitting = [c for c in numbered if is_to(report.recipient, c.recipient)]
     stamp_ms = service_centre_ms(report)
@@ -63,19 +62,18 @@ def match(
         near = [c for c in fitting if is_near(c, stamp_ms)]
         if near:
             return min(near, key=lambda c: (abs(stamp_ms - c.at_ms) // 1000, c.at_ms))
-        found = _under_way_at(stamp_ms, report.recipient, in_doubt)
-        if found is not None:
-            return found
+        doubtful = [
+            c
+            for c in in_doubt
+            if report.recipient and is_to(report.recipient, c.recipient) and is_near(c, stamp_ms)
+        ]
+        if doubtful:
+            return None if fitting else _of_one_message(doubtful)
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _under_way_at(stamp_ms: int, recipient: str, in_doubt: Sequence[Candidate]) -> Candidate | None:
-    """A SIM submits one part after the other: the last one begun before the stamp was under way then.
-
-    Of two begun at the same moment it is the first given.
-    """
-    near = [c for c in in_doubt if recipient and is_to(recipient, c.recipient) and is_near(c, stamp_ms)]
-    begun = [c for c in near if c.at_ms <= stamp_ms + _CLOCK_MS]
-    if begun:
-        return max(begun, key=lambda c: (c.at_ms, -c.part))
-    return min(near, key=lambda c: c.at_ms, default=None)
+def _of_one_message(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The latest of several copies of one part, which are as good as each other; None where more than one is meant."""
+    latest = max(candidates, key=lambda c: c.at_ms)
+    alike = all((c.message, c.part) == (latest.message, latest.part) for c in candidates)
+    return latest if alike else None

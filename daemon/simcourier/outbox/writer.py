@@ -34,6 +34,7 @@ class _Item:
     done: Callable[[Any], None]
     failed: Callable[[BaseException], None]
     urgent: bool = False
+    lane: str = ""
 
 
 @dataclass(slots=True)
@@ -44,10 +45,11 @@ class _Call:
 
 
 def _by_urgency(batch: list[_Item]) -> list[list[_Item]]:
-    urgent = [item for item in batch if item.urgent]
-    if not urgent or len(urgent) == len(batch):
+    lanes = {item.lane for item in batch if item.urgent}
+    ahead = [item for item in batch if item.urgent or (item.lane and item.lane in lanes)]
+    if not ahead or len(ahead) == len(batch):
         return [batch]
-    return [urgent, [item for item in batch if not item.urgent]]
+    return [ahead, [item for item in batch if not (item.urgent or (item.lane and item.lane in lanes))]]
 
 
 class Writer:
@@ -88,13 +90,15 @@ class Writer:
         failed: Callable[[BaseException], None],
         *,
         urgent: bool = False,
+        lane: str = "",
     ) -> None:
         """Queue a work; `done` or `failed` is called in the writer's thread, `done` after the commit.
 
         Urgent works of a batch go to disk in a transaction of their own before the others: a modem holds its
-        prompt open meanwhile. So an urgent work must not depend on one that was queued before it.
+        prompt open meanwhile. With them goes what was queued before in the same `lane`, the modem's name; on
+        nothing else that was queued before may an urgent work depend.
         """
-        item = _Item(work, done, failed, urgent)
+        item = _Item(work, done, failed, urgent, lane)
         if threading.get_ident() == self._owner:
             self._batch.append(item)
         else:

@@ -122,7 +122,7 @@ class Radio:
         self.post(lambda _: self._on(modem, Link.restart))
 
     def stored(self, modem: str, token: int) -> None:
-        """What a fact with this token told is on record: delete it from the modem's store."""
+        """What a fact with this token told is on record: delete it from the modem's store, or acknowledge it."""
         self.post(lambda _: self._on(modem, Link.stored, token))
 
     def ussd(self, modem: str, request: int, code: str) -> None:
