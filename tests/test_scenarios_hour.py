@@ -13,6 +13,20 @@ from scenarios import hour
 
 CHECKOUT = Path(__file__).parent.parent
 SEEDS = range(1, 11)
+KILLED = (
+    "--modems",
+    "24",
+    "--seconds",
+    "600",
+    "--messages",
+    "1500",
+    "--unplugs",
+    "4",
+    "--kills",
+    "30",
+    "--phones",
+    "4",
+)
 SMALL = ("--modems", "12", "--seconds", "300", "--messages", "250", "--unplugs", "4")
 
 
@@ -52,6 +66,17 @@ def test_ten_hours_of_256_modems_break_no_promise() -> None:
     soak = Soak("--seeds", str(len(SEEDS)), "--first", str(SEEDS[0]))
     try:
         lived = [soak.hour(seed) for seed in SEEDS]
+    finally:
+        soak.end()
+    print(*(one["line"] for one in lived), sep="\n")
+    assert [(one["seed"], one["wrong"]) for one in lived if one["wrong"]] == []
+
+
+def test_a_daemon_that_is_killed_thirty_times_in_ten_minutes_breaks_no_promise() -> None:
+    # To few phones: a report of one message must not pass for that of another. Also between commits of one batch.
+    soak = Soak("--seeds", "4", *KILLED)
+    try:
+        lived = [soak.hour(seed) for seed in range(1, 5)]
     finally:
         soak.end()
     print(*(one["line"] for one in lived), sep="\n")

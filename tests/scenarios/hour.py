@@ -13,7 +13,7 @@ from simcourier.modem.facts import Fact, FaultSeen, Recovered
 from simcourier.virtual.scenario import Rule, Scenario
 
 from .oracle import Verdict, judge
-from .traffic import Traffic
+from .traffic import PHONES, Traffic
 from .world import World, open_world
 
 MODEMS = 256
@@ -84,6 +84,14 @@ def _temper(rng: Random) -> dict[str, Any]:
     return values
 
 
+def plan_kills(world: World, seed: int, seconds: float, kills: int) -> None:
+    """Have the daemon killed so often: between its steps, or between two commits of one batch."""
+    rng = Random(f"kills {seed}")  # noqa: S311 - reproducible, not secret
+    for _ in range(kills):
+        commits = rng.choice((0, 1, 1, 1, 2, 3))
+        world.after(rng.uniform(0, seconds), lambda commits=commits: world.kill(commits))
+
+
 @dataclass(slots=True)
 class Outcome:
     """What one hour came to; `cpu_s` is this process's own time."""
@@ -107,6 +115,8 @@ def live(
     seconds: float = HOUR_S,
     messages: int = MESSAGES,
     unplugs: int = UNPLUGS,
+    kills: int = 0,
+    phones: int = PHONES,
     directory: Path | None = None,
 ) -> Outcome:
     """Let one hour pass, then everything end that can, and judge it."""
@@ -122,7 +132,8 @@ def live(
 
     with open_world(modems, plan(seed, modems, seconds, unplugs), directory=directory) as world:
         world.onlookers.append(watch)
-        traffic = Traffic(world, messages, seconds, modems)
+        traffic = Traffic(world, messages, seconds, modems, phones)
+        plan_kills(world, seed, seconds, kills)
         world.run(seconds)
         settle(world)
         verdict = judge(world.evidence(), traffic.accepted)

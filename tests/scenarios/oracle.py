@@ -72,6 +72,8 @@ class Evidence:
     idle: Sequence[tuple[float, int]] = ()
     """At some times, how many modems had nothing to do."""
     idle_every_s: float = 0.0
+    reports_lost: int = 0
+    """Those that were handed over while the daemon was down, and that no modem keeps."""
     token: Callable[[str], str | None] = find_token
 
     def seconds(self, at_ms: int) -> float:
@@ -152,7 +154,7 @@ def judge(evidence: Evidence, accepted: dict[str, Accepted]) -> Verdict:
         verdict.unheard += arrived and record.status is Status.SENT
         for sentence in _broken(evidence, message, record, seen):
             verdict.wrong.append(f"{token} ({message.id}): {sentence}; {_history(record, message)}")
-    if verdict.unheard > 2 + len(accepted) * _UNHEARD_SHARE:
+    if verdict.unheard > 2 + len(accepted) * _UNHEARD_SHARE + evidence.reports_lost:
         verdict.wrong.append(f"of {verdict.unheard} messages that handsets got, no report came through")
     return verdict
 

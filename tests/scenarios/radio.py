@@ -108,6 +108,7 @@ class Link:
         """Take what the modem says; where nobody has its port open, it is lost."""
         said = self.modem.take_output()
         if self.phase is not Phase.OPEN:
+            self._radio.unheard += said.count(b"+CDS:")
             return
         if said:
             self.session.receive(said, now)
@@ -190,6 +191,8 @@ class VirtualRadio:
         self.links: list[Link] = []
         self._named: dict[str, Link] = {}
         self.rungs: list[tuple[float, str, Rung]] = []
+        self.unheard = 0
+        """Reports that were handed over while nobody had the port open."""
         self.alive = True
 
     def add(self, modem: Modem) -> Link:

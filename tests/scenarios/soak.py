@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import connection
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -36,16 +36,13 @@ class Length:
     seconds: float = hour.HOUR_S
     messages: int = hour.MESSAGES
     unplugs: int = hour.UNPLUGS
+    kills: int = 0
+    phones: int = hour.PHONES
 
     def options(self) -> str:
         """What `scripts/soak` is told to live through the same."""
         usual = Length()
-        pairs = {
-            "modems": self.modems,
-            "seconds": self.seconds,
-            "messages": self.messages,
-            "unplugs": self.unplugs,
-        }
+        pairs = asdict(self)
         return "".join(
             f" --{name} {value:g}" for name, value in pairs.items() if value != getattr(usual, name)
         )
@@ -66,9 +63,7 @@ def live(task: tuple[int, Length, str]) -> Lived:
     """One hour; its database is in a directory that the parent removes, whatever happens to us."""
     seed, length, directory = task
     try:
-        outcome = hour.live(
-            seed, length.modems, length.seconds, length.messages, length.unplugs, Path(directory)
-        )
+        outcome = hour.live(seed, **asdict(length), directory=Path(directory))
     except Exception as error:  # a crash of the appliance is what a soak looks for, too
         return Lived(seed, f"seed {seed}: ended early", (f"{type(error).__name__}: {error}",), 0.0, "")
     return Lived(seed, outcome.line, tuple(outcome.verdict.wrong), outcome.cpu_s, outcome.digest)
@@ -155,6 +150,10 @@ def _soak(console: Console, seeds: Sequence[int], length: Length, processes: int
 @click.option("--seconds", type=float, default=hour.HOUR_S, show_default=True)
 @click.option("--messages", type=int, default=hour.MESSAGES, show_default=True)
 @click.option("--unplugs", type=int, default=hour.UNPLUGS, show_default=True)
+@click.option("--kills", type=int, default=0, show_default=True, help="How often the daemon is killed.")
+@click.option(
+    "--phones", type=int, default=hour.PHONES, show_default=True, help="To how many phones all of it goes."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each hour, and no progress bar.")
 def main(
     seed: int | None,
@@ -165,11 +164,13 @@ def main(
     seconds: float,
     messages: int,
     unplugs: int,
+    kills: int,
+    phones: int,
     as_json: bool,
 ) -> None:
     # A shell that starts us in the background has us ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    length = Length(modems, seconds, messages, unplugs)
+    length = Length(modems, seconds, messages, unplugs, kills, phones)
     console = Console()
     wanted = range(first, first + seeds) if seed is None else [seed]
     if as_json:

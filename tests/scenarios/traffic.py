@@ -15,7 +15,7 @@ _LIVES_S = {
     MessageClass.TRANSACTIONAL: (300, 600, 900),
     MessageClass.BULK: (600, 900),
 }
-_PHONES = 1000
+PHONES = 1000
 _BURST_S = 5.0
 _SUPERSEDING = 0.03
 _CANCELED = 0.01
@@ -42,8 +42,11 @@ def _words(token: str, segments: int) -> str:
 class Traffic:
     """Posts messages to a world; `accepted` holds them by token."""
 
-    def __init__(self, world: World, messages: int, seconds: float, modems: int) -> None:
+    def __init__(
+        self, world: World, messages: int, seconds: float, modems: int, phones: int = PHONES
+    ) -> None:
         self._world = world
+        self._phones = phones
         self._modems = modems
         self._rng = Random(world.rng.random())  # noqa: S311 - reproducible, not secret
         self.accepted: dict[str, Accepted] = {}
@@ -67,7 +70,7 @@ class Traffic:
         message_class = rng.choices(_CLASSES, (75, 15, 10))[0]
         segments = 2 if message_class is not MessageClass.OTP and rng.random() < _LONG else 1
         supersedes = f"login-{rng.randrange(1000)}" if rng.random() < _SUPERSEDING else None
-        to = f"+447700900{rng.randrange(_PHONES):03d}"
+        to = f"+447700900{rng.randrange(self._phones):03d}"
         message = self._accept(token, to, message_class, segments, supersedes)
         if rng.random() < _CANCELED:
             self._world.after(

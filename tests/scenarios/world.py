@@ -23,7 +23,7 @@ from simcourier.config import Config
 from simcourier.dispatch.clock import Clock
 from simcourier.dispatch.dispatcher import Dispatcher
 from simcourier.metrics import Metrics
-from simcourier.modem.facts import Fact
+from simcourier.modem.facts import Fact, ReportArrived
 from simcourier.modem.timings import Timings
 from simcourier.outbox import database, duties, recovery, store
 from simcourier.outbox.audit import Audit
@@ -46,6 +46,8 @@ COMMIT_S = 0.004
 LONGEST_PAUSE_S = 5.0
 """`outbox.writer` looks at least so often."""
 IDLE_EVERY_S = 5.0
+STARTS_IN_S = (0.5, 3.0)
+"""How long nobody has the ports open after a kill."""
 
 Action = Callable[[], None]
 
@@ -53,6 +55,10 @@ Action = Callable[[], None]
 def modem_name(index: int) -> str:
     """What a modem is called."""
     return f"modem-{index:03d}"
+
+
+class Killed(BaseException):
+    """The daemon ends here; nothing in it may catch that."""
 
 
 class World:
@@ -71,6 +77,15 @@ class World:
     ) -> None:
         self.now = START_S
         self.config = config or Config()
+        self._directory = directory
+        self._timings = timings
+        self._commits_left = -1
+        self._unanswered: dict[str, Action] = {}
+        """Posts that have no answer yet: whoever sent them tries again where that does not come."""
+        self._reports_lost = 0
+        """What the daemons that were killed had not heard, or heard and not written."""
+        self._unwritten = 0
+        """Reports that came since the writer last had a turn, and that no modem keeps."""
         self.rng = Random(f"world {plan.seed}")  # noqa: S311 - reproducible, not secret
         self.onlookers: list[Callable[[float, Fact], None]] = []
         self._digest = blake2b(digest_size=16)
@@ -82,17 +97,17 @@ class World:
         """Nothing more is to come: nobody asks the modems for their signal any more."""
         self.idle: list[tuple[float, int]] = []
         """How many modems could have taken a message at once, every five seconds."""
-        self._build_appliance(directory, timings)
+        self._build_appliance()
         self.network = Network(START_MS / 1000 - START_S)
         self.modems = [self._add_modem(index, plan) for index in range(modems)]
         self._begin_ticks()
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _build_appliance(self, directory: Path, timings: Timings | None) -> None:
+    def _build_appliance(self) -> None:
         """As `app.App` does, without threads, hooks and HTTP."""
-        self.engine = engine = _open_engine(directory)
-        self.writer = Writer(engine)
+        self.engine = engine = _open_engine(self._directory)
+        self.writer = Writer(engine, on_commit=self._committed)
         self.metrics = Metrics()
         self.sealer = Sealer(b"k" * 32)
         self.clock = Clock(lambda: self.now, self.wall_ms)
@@ -111,7 +126,7 @@ class World:
             second_sim=self.config.second_sim,
             sims=self.config.sims,
         )
-        self.radio = VirtualRadio(self._on_fact, self.rng, self.config, timings)
+        self.radio = VirtualRadio(self._on_fact, self.rng, self.config, self._timings)
         tools = CareTools(
             self.config,
             engine,
@@ -162,6 +177,36 @@ class World:
         """Close the database."""
         self.connection.close()
         self.engine.dispose()
+
+    # -- the end, and another start --------------------------------------------------------------------------------
+
+    def kill(self, commits: int = 0) -> None:
+        """`kill -9`: now, or right behind so many more commits, before anybody hears of the last one."""
+        self._commits_left = commits
+        if not commits:
+            self._start_again()
+
+    def _committed(self) -> None:
+        if self._commits_left > 0:
+            self._commits_left -= 1
+            if not self._commits_left:
+                raise Killed
+
+    def _start_again(self) -> None:
+        """What was not committed is gone, and what the modems say until their ports are open again."""
+        self.close()
+        self._reports_lost += self.radio.unheard + self._unwritten
+        self._unwritten = 0
+        self._build_appliance()
+        opens_at = self.now + self.rng.uniform(*STARTS_IN_S)
+        for modem in self.modems:
+            self.radio.add(modem).look_at = opens_at
+        self._wake_writer()
+        on_record = {row.id for row in self.rows("SELECT id FROM messages")} if self._unanswered else set()
+        unanswered, self._unanswered = self._unanswered, {}
+        for message_id, post in unanswered.items():
+            if message_id not in on_record:
+                post()
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -216,7 +261,11 @@ class World:
             self._write()
 
     def _write(self) -> None:
-        self.writer.turn(self.connection)
+        try:
+            self.writer.turn(self.connection)
+            self._unwritten = 0
+        except Killed:
+            self._start_again()
         wanted = self.dispatcher.wake_in()
         pause = LONGEST_PAUSE_S if wanted is None else min(LONGEST_PAUSE_S, max(COMMIT_S, wanted))
         self._writer_at = self.now + pause
@@ -229,6 +278,7 @@ class World:
 
     def _on_fact(self, fact: Fact) -> None:
         self._digest.update(f"{self.now:.6f} {fact!r}\n".encode())
+        self._unwritten += isinstance(fact, ReportArrived) and not fact.token
         for onlooker in self.onlookers:
             onlooker(self.now, fact)
         self.call(lambda: self.dispatcher.on_fact(fact))
@@ -282,11 +332,16 @@ class World:
             return store.insert(connection, new), replaced
 
         def done(result: tuple[Waiting, list[tuple[int, int]]]) -> None:
+            del self._unanswered[message_id]
             for n, rank in result[1]:
                 self.dispatcher.dropped(n, rank, Status.SUPERSEDED)
             self.dispatcher.accepted(result[0])
 
-        self.write(work, done)
+        def post() -> None:
+            self._unanswered[message_id] = post
+            self.write(work, done)
+
+        post()
         return message_id
 
     def cancel(self, message_id: str, message_class: MessageClass) -> None:
@@ -320,6 +375,7 @@ class World:
             self.now,
             self.idle,
             IDLE_EVERY_S,
+            reports_lost=self._reports_lost + self.radio.unheard,
         )
 
     def digest(self) -> str:
