@@ -126,7 +126,7 @@ class Balances:
         """Ask for one balance that is due."""
         self._records.try_again()
         now_ms = self._tools.clock.wall_ms()
-        if now_ms < self._next_at_ms:
+        if not self._operators.have_balances or now_ms < self._next_at_ms:
             return
         for name, snapshot in sorted(self._tools.radio.snapshots().items()):
             operator = self.operator(snapshot)

@@ -89,10 +89,10 @@ class Loops:
     def tick(self) -> None:
         """Judge what is overdue, begin what is due by schedule, drop what is old."""
         self._records.try_again()
-        ends, now_ms = self._ends(), self._tools.clock.wall_ms()
-        self._records.write(lambda c: self._judge_all(c, ends, now_ms), self._judged)
+        now_ms = self._tools.clock.wall_ms()
+        self._records.write(lambda c: self._judge_all(c, now_ms), self._judged)
         if self._settings.hours:
-            self._records.write(lambda c: self._begin_due(c, ends, now_ms), self._begun)
+            self._records.write(lambda c: self._begin_due(c, now_ms), self._begun)
         if now_ms >= self._retire_at_ms:
             self._retire_at_ms = now_ms + HOUR_MS
             self._retire(now_ms - self._tools.config.storage.retention_days * 24 * HOUR_MS)
@@ -149,9 +149,12 @@ class Loops:
 
     # --- what does not ---
 
-    def _judge_all(self, connection: Connection, ends: Mapping[str, End], now_ms: int) -> list[Judged]:
-        look = _Look(ends, now_ms, self._is_suspended)
-        judged = (self._judge(connection, one, look) for one in loops.under_way(connection))
+    def _judge_all(self, connection: Connection, now_ms: int) -> list[Judged]:
+        under_way = loops.under_way(connection)
+        if not under_way:
+            return []
+        look = _Look(self._ends(), now_ms, self._is_suspended)
+        judged = (self._judge(connection, one, look) for one in under_way)
         return [one for one in judged if one is not None]
 
     def _judge(self, connection: Connection, one: Open, look: _Look) -> Judged | None:
@@ -242,10 +245,9 @@ class Loops:
 
     # --- by schedule ---
 
-    def _begin_due(
-        self, connection: Connection, ends: Mapping[str, End], now_ms: int
-    ) -> tuple[NewTest, Waiting] | None:
+    def _begin_due(self, connection: Connection, now_ms: int) -> tuple[NewTest, Waiting] | None:
         """Begin one test at most: so the tests of many SIMs are spread."""
+        ends = self._ends()
         busy = {one.test.from_sim for one in loops.under_way(connection)}
         for name in senders(ends.values()):
             if ends[name].sim in busy or not self._is_due(connection, ends[name], now_ms):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -78,6 +78,17 @@ class Terms:
     """Stands for a number where recipients are counted."""
     varied: bool = True
     """Whether it matters to a delivery which SIM is taken: not where all are of one network."""
+
+    def deliveries_s(self, candidates: Sequence[Candidate], recipient: str) -> list[float]:
+        """The same as `delivery_s` for each of many SIMs, which are of few networks."""
+        if not self.varied:
+            return [USUAL_S] * len(candidates)
+        known: dict[tuple[str, str], float] = {}
+        for candidate in candidates:
+            home = candidate.network, candidate.operator
+            if home not in known:
+                known[home] = self.delivery_s(candidate, recipient)
+        return [known[candidate.network, candidate.operator] for candidate in candidates]
 
     def delivery_s(self, candidate: Candidate, recipient: str) -> float:
         """How long the network will take from this SIM to that number, in seconds."""

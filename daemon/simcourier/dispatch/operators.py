@@ -13,7 +13,10 @@ class Operators:
     def __init__(self, operators: Iterable[Operator] = ()) -> None:
         self._by_network: dict[str, Operator] = {}
         self._by_prefix: dict[str, str] = {}
+        self.have_balances = False
+        """Can the balance of any operator's SIMs be asked for?"""
         for operator in operators:
+            self.have_balances |= bool(operator.balance_code)
             self._by_network.update(dict.fromkeys(operator.networks, operator))
             self._by_prefix.update(dict.fromkeys(operator.prefixes, operator.name))
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)

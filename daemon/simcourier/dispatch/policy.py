@@ -157,9 +157,7 @@ def own_s(message: Waiting, candidate: Candidate) -> float:
 
 
 def _best(message: Waiting, fit: Sequence[Candidate], terms: Terms, *, fallback: bool) -> Choice:
-    deliveries = (
-        [terms.delivery_s(c, message.recipient) for c in fit] if terms.varied else [USUAL_S] * len(fit)
-    )
+    deliveries = terms.deliveries_s(fit, message.recipient)
     times = [own_s(message, c) + delivery_s for c, delivery_s in zip(fit, deliveries, strict=True)]
     limit = min(times) + ALIKE_S
     best = min((i for i, time in enumerate(times) if time <= limit), key=lambda i: fit[i].last_used)

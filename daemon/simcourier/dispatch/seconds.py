@@ -124,7 +124,7 @@ class Seconds:
 
     def _others(self, network: str) -> list[str]:
         """The networks of other operators' SIMs that can send."""
-        able = (c.network for c in self._fleet.side(False).standing.values() if not c.barred)
+        able = dict.fromkeys(c.network for c in self._fleet.side(False).standing.values() if not c.barred)
         return [other for other in able if self._is_other(other, network)]
 
     def _begun(self, begun: list[Waiting]) -> None:

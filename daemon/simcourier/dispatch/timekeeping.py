@@ -68,6 +68,8 @@ class Timekeeping:
         self._explain = explain
         self._began = clock.monotonic()
         self._revisit_at = self._thorough_at = 0.0
+        self._held: dict[str, bool] = {}
+        """What the metric says of each modem."""
         self._write_learned_at = clock.monotonic() + _LEARNED_PAUSE_S
         self._log = log.get("dispatch")
 
@@ -86,7 +88,9 @@ class Timekeeping:
         """Follow what time alone changes: SIMs come to their bounds, and these end."""
         self._fleet.recount()
         for name, held in self._fleet.held():
-            self._metrics.modem_held.labels(name).set(held)
+            if self._held.get(name) is not held:
+                self._held[name] = held
+                self._metrics.modem_held.labels(name).set(held)
         now = self._clock.monotonic()
         if now >= self._revisit_at:
             self._revisit_at = now + _REVISIT_S
