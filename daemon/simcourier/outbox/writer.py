@@ -45,11 +45,12 @@ class _Call:
 
 
 def _by_urgency(batch: list[_Item]) -> list[list[_Item]]:
-    lanes = {item.lane for item in batch if item.urgent}
-    ahead = [item for item in batch if item.urgent or (item.lane and item.lane in lanes)]
-    if not ahead or len(ahead) == len(batch):
-        return [batch]
-    return [ahead, [item for item in batch if not (item.urgent or (item.lane and item.lane in lanes))]]
+    lanes = {item.lane for item in batch if item.urgent and item.lane}
+    ahead: list[_Item] = []
+    rest: list[_Item] = []
+    for item in batch:
+        (ahead if item.urgent or item.lane in lanes else rest).append(item)
+    return [items for items in (ahead, rest) if items]
 
 
 class Writer:
