@@ -8,7 +8,7 @@ from simcourier.modem.facts import ModemState, ReportArrived
 
 SCENARIO = 'profile = "cinterion"\nreport_delay = 1.0\nsubmit_delay = 0.3\n'
 TRIED_AGAIN_S = 60.0
-"""Longer than the network waits for an acknowledgement."""
+"""Longer than the modem waits for an acknowledgement."""
 
 
 def ready(session: Recorded) -> Recorded:

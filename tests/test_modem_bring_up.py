@@ -7,6 +7,7 @@ from bring_up_desk import cnmi, desk, line, states, times
 from modem_desk import ERROR, ICCID, IMEI, OK, Desk, Reply, ScriptedModem
 
 from simcourier.modem.facts import Fault, FaultSeen, ModemChanged, ModemState, ReportArrived, ReportRoute
+from simcourier.modem.modem import MOST_UNOWNED
 from simcourier.modem.notices import notice_candidates
 
 # -- the plain case ----------------------------------------------------------------------------------------------
@@ -363,14 +364,47 @@ def test_what_it_hands_over_and_nobody_wants_is_acknowledged_at_once(pdu: str) -
     assert up.modem.heard[-1] == "AT+CNMA"
 
 
-def test_what_it_hands_over_before_its_sim_told_who_it_is_is_acknowledged_when_it_is_on_record() -> None:
-    # Left at CSMS=1 by another program, or kept from before.
+def test_what_it_hands_over_before_it_told_how_it_is_set_is_acknowledged_when_it_is_on_record() -> None:
+    # Another program left it at CSMS=1.
     early = desk(INSISTS_ON_CSMS_1)
-    early.session.modem.csms = 1
     early.plug().say(HANDED_OVER)
     early.until(lambda: early.state is ModemState.READY, 5.0)
     assert [fact.sim for fact in early.told(ReportArrived)] == [ICCID]
     assert early.modem.heard.count("AT+CNMA") == 1
+
+
+def test_what_it_hands_over_is_acknowledged_also_where_too_much_waits_for_the_sim() -> None:
+    early = desk(INSISTS_ON_CSMS_1)
+    early.plug().say(HANDED_OVER * (MOST_UNOWNED + 1))
+    early.keeps = False
+    early.until(lambda: early.state is ModemState.READY, 5.0)
+    early.run(1.0)
+    assert len(early.told(ReportArrived)) == MOST_UNOWNED
+    assert early.modem.heard.count("AT+CNMA") == 1
+
+
+def test_without_csms_1_nothing_is_acknowledged() -> None:
+    early = desk()
+    early.plug().say(HANDED_OVER)
+    early.until(lambda: early.state is ModemState.READY, 5.0)
+    early.say(HANDED_OVER)
+    assert len(early.told(ReportArrived)) == 2
+    assert "AT+CNMA" not in early.modem.heard
+
+
+def test_a_report_on_record_acknowledges_no_later_one() -> None:
+    up = desk(INSISTS_ON_CSMS_1).up()
+    up.keeps = False
+    up.say(HANDED_OVER).say("\r\nRDY\r\n")
+    up.until(lambda: up.state is ModemState.READY, 60.0)
+    up.say(HANDED_OVER.replace("0006400", "0006410"))
+    before, after = up.told(ReportArrived)
+    up.session.stored(before.token, up.now)
+    up.settle()
+    assert "AT+CNMA" not in up.modem.heard
+    up.session.stored(after.token, up.now)
+    up.settle()
+    assert up.modem.heard[-1] == "AT+CNMA"
 
 
 # -- stores --------------------------------------------------------------------------------------------------------

@@ -76,8 +76,13 @@ def test_of_two_messages_in_doubt_neither_is_meant_by_a_report_that_fits_both() 
 
 def test_of_two_copies_of_a_message_in_doubt_either_may_be_meant() -> None:
     first, second = candidate(1, 100), replace(candidate(1, 38), attempt=2)
-    assert match(report(90), [], [first, second]) == second
+    assert match(report(90), [], [second, first]) == second
     assert match(report(90), [], [first, replace(second, part=1)]) is None
+
+
+def test_of_two_parts_of_a_copy_in_doubt_the_first_is_meant() -> None:
+    parts = [replace(candidate(1, 38), part=part) for part in (1, 0)]
+    assert match(report(36), [], parts) == parts[1]
 
 
 def test_a_submit_in_doubt_needs_recipient_and_time() -> None:

@@ -33,7 +33,8 @@ from simcourier.sms.address import mask
 NOW_MS = START_MS
 SEALER = Sealer(b"k" * 32)
 OTHER = "+15550100123"
-_ids = itertools.count(1)
+# A box counts its own from 1.
+_ids = itertools.count(1_000_000)
 
 
 def number(text: str = PHONE) -> Number:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from dispatch_bench import PHONE, START_MS, Box
+from sqlalchemy.exc import OperationalError
 
+from simcourier.dispatch import early
 from simcourier.modem.facts import (
     LateAnswer,
     ModemState,
@@ -14,7 +18,7 @@ from simcourier.modem.facts import (
     SubmitEnd,
     SubmitEnded,
 )
-from simcourier.outbox import reading, reports
+from simcourier.outbox import reading, reports, store
 from simcourier.outbox.message import OnUnknown, Status
 from simcourier.sms.report import StatusReport
 
@@ -144,6 +148,132 @@ def test_a_report_that_fits_two_messages_in_doubt_settles_neither(box: Box) -> N
     box.pass_time(16)
     assert [box.status(code) for code in codes] == [Status.UNKNOWN, Status.UNKNOWN]
     assert (kept(box), box.radio.deleted) == (1, [("a", 1)])
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Have the disk refuse what became of submits, or take it again."""
+    real = {name: getattr(store, name) for name in ("part_sent", "sent", "claim")}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("a statement", {}, Exception("disk I/O error"))
+
+    def switch(on: bool) -> None:
+        for name, work in real.items():
+            monkeypatch.setattr(store, name, refuse if on else work)
+
+    return switch
+
+
+def test_a_report_of_what_the_disk_refused_settles_no_message_in_doubt(
+    box: Box, refusing: Callable[[bool], None]
+) -> None:
+    box.modem("a")
+    doubtful = box.accept(on_unknown=OnUnknown.HOLD)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.pass_time(5)
+    left = box.accept()
+    refusing(True)
+    box.sent(tp_mr=9)
+    refusing(False)
+    told(box, "a", 9, 5)
+    assert (box.status(doubtful), box.status(left)) == (Status.UNKNOWN, Status.SENDING)
+    box.pass_time(2)
+    assert (box.status(doubtful), box.status(left)) == (Status.UNKNOWN, Status.DELIVERED)
+
+
+def test_what_the_disk_refused_goes_there_before_the_next_claim_of_its_modem(
+    box: Box, refusing: Callable[[bool], None]
+) -> None:
+    box.modem("a")
+    before, *_ = codes = [box.accept() for _ in range(3)]
+    at_their_permits: list[Status] = []
+
+    def permit(_job: int, granted: bool) -> None:
+        if granted:
+            at_their_permits.append(box.status(before))
+
+    box.radio.permit = permit  # type: ignore[method-assign]
+    refusing(True)
+    box.sent(tp_mr=1)
+    box.ended(SubmitEnd.WITHDRAWN)
+    refusing(False)
+    for _ in range(6):
+        box.pass_time(0.5)
+    assert at_their_permits == [Status.SENT]
+    assert Status.SENDING in {box.status(code) for code in codes}
+
+
+def test_a_report_among_too_many_is_not_given_to_a_message_in_doubt_while_its_own_is_under_way(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.modem("a")
+    doubtful = box.accept(on_unknown=OnUnknown.HOLD)
+    box.ended(SubmitEnd.IN_DOUBT)
+    box.pass_time(5)
+    box.accept()
+    told(box, "a", 9, 5)
+    monkeypatch.setattr(early, "LIMIT", 0)
+    box.pass_time(1)
+    assert box.status(doubtful) is Status.UNKNOWN
+    assert kept(box) == 1
+
+
+def test_a_copy_in_doubt_is_settled_while_the_next_one_is_under_way(box: Box) -> None:
+    box.modem("a")
+    code = box.accept()
+    box.ended(SubmitEnd.IN_DOUBT)
+    assert box.status(code) is Status.SENDING
+    box.pass_time(20)
+    told(box, "a", 5, 1, token=3)
+    assert box.radio.deleted == [("a", 3)]
+    box.sent(tp_mr=6)
+    assert box.status(code) is Status.DELIVERED
+
+
+def test_reports_of_each_part_in_doubt_settle_a_long_message(box: Box) -> None:
+    box.modem("a")
+    code = box.accept("x" * 300, segments=2, on_unknown=OnUnknown.HOLD)
+    box.ended(SubmitEnd.IN_DOUBT)
+    told(box, "a", 5, 1)
+    assert box.status(code) is Status.UNKNOWN
+    told(box, "a", 6, 2)
+    assert (box.status(code), kept(box)) == (Status.DELIVERED, 0)
+
+
+def test_a_report_before_the_doubt_about_its_submit_settles_it_whatever_the_modem_takes_next(
+    box: Box,
+) -> None:
+    box.modem("a")
+    code, _other = box.accept(), box.accept(to="+447700900002")
+    modem, job = box.job()
+    stamp = datetime.fromtimestamp(START_MS / 1000, UTC)
+    box.tell(
+        ReportArrived(modem, "sim-a", StatusReport(5, PHONE, stamp, stamp, 0)),
+        SubmitEnded(modem, "sim-a", job.number, SubmitEnd.IN_DOUBT, "silent"),
+    )
+    assert (box.status(code), len(box.radio.jobs)) == (Status.DELIVERED, 2)
+
+
+def test_a_report_that_was_handed_over_and_is_held_is_acknowledged_at_once(box: Box) -> None:
+    # The network waits for that for some 20 s, and then tells the modem no other.
+    box.modem("a")
+    stamp = datetime.fromtimestamp(START_MS / 1000, UTC)
+    box.tell(ReportArrived("a", "sim-a", StatusReport(9, PHONE, stamp, stamp, 0), 3, True))
+    assert (box.radio.deleted, kept(box)) == ([("a", 3)], 0)
+    box.pass_time(16)
+    assert kept(box) == 1
+
+
+def test_a_report_that_is_tried_again_and_again_is_held_no_longer_for_it(box: Box) -> None:
+    box.modem("a")
+    told(box, "a", 99, 0, token=7)
+    for _ in range(3):
+        box.accept(to="+447700900002", on_unknown=OnUnknown.HOLD)
+        box.pass_time(4)
+        box.ended(SubmitEnd.IN_DOUBT)
+    box.pass_time(4)
+    assert (kept(box), box.radio.deleted) == (1, [("a", 7)])
 
 
 def test_a_late_answer_behind_its_report_awaits_no_other(box: Box) -> None:

@@ -1,6 +1,6 @@
 """The whole appliance in virtual time: real decisions, records and sessions, virtual modems, no thread and no port.
 
-    world       the appliance and its clockwork; `World.run` lets time pass, `World.kill` kills it, also between two commits
+    world       the appliance and its clockwork; `World.run` lets time pass, `World.kill` ends it between two commits
     radio       the radio's stand-in: a real session and a virtual modem, linked byte by byte; ports come and go
     traffic     who sends what and when, drawn from a seed
     hour        one hour of 256 modems that fail in every way, at once

@@ -81,6 +81,8 @@ def _temper(rng: Random) -> dict[str, Any]:
         values["interim_status"] = 0x30
     if rng.random() < 0.1:
         values["report_route"] = "stored"
+    if rng.random() < 0.1:
+        values["profile"] = "cinterion"  # hands over one report after the other, each to be acknowledged
     return values
 
 

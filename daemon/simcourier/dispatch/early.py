@@ -24,13 +24,16 @@ class EarlyReports:
     def __len__(self) -> int:
         return len(self._held)
 
-    def keep(self, sim: str, fact: ReportArrived, now: float) -> None:
-        """Hold a report; `now` is monotonic seconds."""
-        self._held[self._next] = (now, sim, fact)
+    def keep(self, sim: str, fact: ReportArrived, came_at: float) -> None:
+        """Hold a report; `came_at` is monotonic seconds."""
+        self._held[self._next] = (came_at, sim, fact)
         self._next += 1
 
-    def take(self, sim: str, references: Collection[int] | None) -> list[ReportArrived]:
-        """The held reports of this SIM with these TP-MRs (None: with any), oldest first; they are not held any more."""
+    def take(self, sim: str, references: Collection[int] | None) -> list[tuple[float, ReportArrived]]:
+        """The held reports of this SIM with these TP-MRs (None: with any), oldest first; they are not held any more.
+
+        Each with when it came: one that fits nothing still is held again from then.
+        """
         if not self._held:
             return []
         fitting = [
@@ -38,7 +41,7 @@ class EarlyReports:
             for key, (_at, of, fact) in self._held.items()
             if of == sim and (references is None or fact.report.tp_mr in references)
         ]
-        return [self._held.pop(key)[2] for key in fitting]
+        return [(at, fact) for at, _sim, fact in map(self._held.pop, fitting)]
 
     def overdue(self, now: float, busy: Collection[str]) -> list[ReportArrived]:
         """The reports that waited long enough, or that are too many; they are not held any more.

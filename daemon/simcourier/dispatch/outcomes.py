@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from sqlalchemy.engine import Connection
 
@@ -24,8 +24,10 @@ from simcourier.modem.facts import LateAnswer, PartSubmitted, ReportArrived, Sub
 from simcourier.outbox import recovery, reports, store
 from simcourier.outbox.matching import Candidate
 from simcourier.outbox.message import Status, Waiting
+from simcourier.outbox.writer import Work
 from simcourier.sms.status import ReportOutcome
 
+T = TypeVar("T")
 _DOUBTS_KEPT = 1000
 """Jobs in doubt whose late answer is still understood."""
 _ALONE_PAUSE_MS = 1000
@@ -43,6 +45,8 @@ class Flight:
     attempt: int
     references: list[int] = field(default_factory=list)
     begun_at_ms: int = 0
+    unwritten: int = 0
+    """How much of what became of it is not on disk yet."""
 
 
 def identity(sim: str, modem: str) -> str:
@@ -87,6 +91,7 @@ class Outcomes:
         )
         self._early = EarlyReports()
         self._doubts: dict[int, Flight] = {}
+        self._unwritten: dict[int, Flight] = {}
         self.flights: dict[int, Flight] = {}
 
     # --- a submit, step by step ---
@@ -98,9 +103,7 @@ class Outcomes:
             return
         flight.references.append(fact.tp_mr)
         n, attempt, now_ms = flight.message.n, flight.attempt, self._clock.wall_ms()
-        self._records.write(
-            lambda c: store.part_sent(c, n, attempt, fact.part, fact.tp_mr, now_ms), modem=flight.modem
-        )
+        self._write(flight, lambda c: store.part_sent(c, n, attempt, fact.part, fact.tp_mr, now_ms))
         if fact.wire_at:
             self._measure(flight, fact, now_ms)
 
@@ -141,6 +144,19 @@ class Outcomes:
             case _:
                 assert_never(fact.end)
 
+    def _write(self, flight: Flight, work: Work[T], done: Callable[[T], None] = lambda _result: None) -> None:
+        """Put on disk what became of a submit; until it is there, a report may be about this one."""
+        flight.unwritten += 1
+        self._unwritten[flight.job] = flight
+
+        def written(result: T) -> None:
+            flight.unwritten -= 1
+            if not flight.unwritten:
+                del self._unwritten[flight.job]
+            done(result)
+
+        self._records.write(work, written, modem=flight.modem)
+
     def _look_again(self, message: Waiting) -> None:
         """The message may still be queued on disk and be in nobody's hands: have the disk asked, after a pause."""
         self._rooms.of(message).later(self._clock.wall_ms() + PAUSE_MS, message.modem)
@@ -164,7 +180,7 @@ class Outcomes:
                 self.count(settled, modem)
             self._take_early(flight.sim, flight.references)
 
-        self._records.write(work, done, modem=flight.modem)
+        self._write(flight, work, done)
 
     def _not_sent(self, flight: Flight, fact: SubmitEnded) -> None:
         standing = self._fleet.side(flight.message.sandbox).standing.values()
@@ -200,9 +216,7 @@ class Outcomes:
             settled = self._settled_before(connection, message, now_ms)
             return settled or store.requeue(connection, message, Status.SENDING, due_ms, now_ms, reason)
 
-        self._records.write(
-            work, lambda after: self._ended(flight, message, after, due_ms), modem=flight.modem
-        )
+        self._write(flight, work, lambda after: self._ended(flight, message, after, due_ms))
 
     @staticmethod
     def _settled_before(connection: Connection, message: Waiting, now_ms: int) -> Status | None:
@@ -239,10 +253,9 @@ class Outcomes:
         def done(after: Status | None) -> None:
             self._ended(flight, message, after)
             # One that was held for this submit's answer may be its own: it fits now that the submit is in doubt.
-            for fact in self._early.take(flight.sim, None):
-                self.report(fact)
+            self._try_again(self._early.take(flight.sim, None))
 
-        self._records.write(work, done, modem=flight.modem)
+        self._write(flight, work, done)
 
     def _end(self, flight: Flight, status: Status, detail: str, part_state: str) -> None:
         message, now_ms = flight.message, self._clock.wall_ms()
@@ -261,7 +274,7 @@ class Outcomes:
             self._metrics.expired.inc(after is Status.EXPIRED)
             self._ended(flight, message, after)
 
-        self._records.write(work, done, modem=flight.modem)
+        self._write(flight, work, done)
 
     # --- what comes later ---
 
@@ -299,22 +312,29 @@ class Outcomes:
 
         self._records.write(work, done)
 
-    def report(self, fact: ReportArrived) -> None:
-        """A status report came; once it is on disk, the SIM need not keep it."""
+    def report(self, fact: ReportArrived, came_at: float | None = None) -> None:
+        """A status report came; once it is on disk, the SIM need not keep it.
+
+        `came_at` is when one that was held came (monotonic).
+        """
         sim, now_ms = identity(fact.sim, fact.modem), self._clock.wall_ms()
-        under_way = self._under_way(sim)
+        since = self._clock.monotonic() if came_at is None else came_at
 
         def done(settled: reports.Settled | None) -> None:
             if settled is None:
                 # It may have overtaken its own +CMGS: keep it for a while.
-                self._early.keep(sim, fact, self._clock.monotonic())
+                self._early.keep(sim, fact, since)
+                if fact.is_handed_over:
+                    # The network waits some seconds only, and switches off all reports of this modem then.
+                    self._acknowledge(fact)
             else:
                 self._settled(fact, settled, now_ms)
 
-        self._records.write(lambda c: reports.apply(c, sim, fact.report, now_ms, under_way), done)
+        # Looked at when the work runs: what was under way may be on disk by then.
+        self._records.write(lambda c: reports.apply(c, sim, fact.report, now_ms, self._under_way(sim)), done)
 
     def _under_way(self, sim: str) -> list[Candidate]:
-        """The submits that this SIM has not answered: a report may be about one of these."""
+        """What a report may be about: the submits that this SIM has not answered, or whose end is not on disk."""
         return [
             Candidate(
                 flight.message.n,
@@ -325,9 +345,12 @@ class Outcomes:
                 flight.modem,
                 is_numbered=False,
             )
-            for flight in self.flights.values()
+            for flight in self._open()
             if flight.sim == sim
         ]
+
+    def _open(self) -> Iterable[Flight]:
+        return {**self._unwritten, **self.flights}.values()
 
     def _settled(self, fact: ReportArrived, settled: reports.Settled, now_ms: int) -> None:
         self._acknowledge(fact)
@@ -364,12 +387,15 @@ class Outcomes:
             self._metrics.delivery.labels(self._operator(settled.modem), settled.modem).observe(waited)
 
     def _take_early(self, sim: str, references: list[int]) -> None:
-        for fact in self._early.take(sim, references):
-            self.report(fact)
+        self._try_again(self._early.take(sim, references))
+
+    def _try_again(self, held: Iterable[tuple[float, ReportArrived]]) -> None:
+        for came_at, fact in held:
+            self.report(fact, came_at)
 
     def give_up_reports(self) -> None:
         """Put reports that fitted nothing for a while on record as unmatched."""
-        busy = {flight.sim for flight in self.flights.values()}
+        busy = {flight.sim for flight in self._open()}
         for fact in self._early.overdue(self._clock.monotonic(), busy):
             self._give_up(fact)
 
@@ -378,7 +404,7 @@ class Outcomes:
 
         def work(connection: Connection) -> reports.Settled | bool:
             # Once more: what it is about may be on record by now.
-            settled = reports.apply(connection, sim, fact.report, now_ms)
+            settled = reports.apply(connection, sim, fact.report, now_ms, self._under_way(sim))
             return settled or reports.keep_unmatched(connection, sim, fact.report, now_ms)
 
         def done(found: reports.Settled | bool) -> None:

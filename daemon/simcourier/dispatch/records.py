@@ -24,7 +24,7 @@ class Records:
     def __init__(self, writer: Writer, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
-        self._refused: deque[tuple[Work[Any], Callable[[Any], None]]] = deque(maxlen=LIMIT)
+        self._refused: deque[tuple[Work[Any], Callable[[Any], None], str]] = deque(maxlen=LIMIT)
         self._again_at = 0.0
         self._log = log.get("dispatch")
 
@@ -33,8 +33,8 @@ class Records:
     ) -> None:
         """Write in the batch that is being collected, or later when the disk refuses now.
 
-        What became of a submit of a `modem` goes to disk no later than that modem's next claim: else a crash would
-        leave two submits of one SIM in doubt, with nothing to tell whose report comes.
+        What became of a submit of a `modem` goes to disk no later than that modem's next claim, unless the disk
+        refused it: else a crash would leave two submits of one SIM in doubt, with nothing to tell whose report comes.
         """
 
         def failed(error: BaseException) -> None:
@@ -44,7 +44,7 @@ class Records:
             self._log.error(
                 "the disk refused a change of state; it will be tried again", error=str(error)[:200]
             )
-            self._refused.append((work, done))
+            self._refused.append((work, done, modem))
             self._again_at = self._clock.monotonic() + PAUSE_S
 
         self._writer.submit(work, done, failed, lane=modem)
@@ -58,5 +58,5 @@ class Records:
         if self._refused and self._clock.monotonic() >= self._again_at:
             refused = list(self._refused)
             self._refused.clear()
-            for work, done in refused:
-                self.write(work, done)
+            for work, done, modem in refused:
+                self.write(work, done, modem=modem)

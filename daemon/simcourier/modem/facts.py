@@ -206,6 +206,8 @@ class ReportArrived:
     sim: str
     report: StatusReport
     token: int = 0
+    is_handed_over: bool = False
+    """Under CSMS=1: the modem tells no other until this one is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)

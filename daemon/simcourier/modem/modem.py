@@ -189,8 +189,8 @@ class Modem:
     reopen_at: float = 0.0
     rescue_wanted: Rung | None = None
     """What the radio is to do with the port or its USB device, once; REOPEN, REAUTHORISE or POWER."""
-    in_hand: set[int] = field(default_factory=set)
-    """Tokens of what was handed over under CSMS=1 and not acknowledged: that follows when it is on record."""
+    in_hand: int = 0
+    """The token of what was handed over last and is not acknowledged: that follows when it is on record."""
     unowned: list[tuple[StatusReport | Deliver, int]] = field(default_factory=list)
     """What came, with its token, before the SIM told who it is: a stick that kept its settings does that at once."""
     damaged_pdus: int = 0
@@ -343,9 +343,11 @@ class Modem:
         A modem that was ready without telling its SIM will not tell it any more.
         """
         if self.sim or self.settled:
-            self.facts.append(ReportArrived(self.name, self.sim, report, token))
+            self.facts.append(ReportArrived(self.name, self.sim, report, token, 0 < token == self.in_hand))
         elif len(self.unowned) < MOST_UNOWNED:
             self.unowned.append((report, token))
+        else:
+            self.recorded(token)
 
     def message(self, message: Deliver, token: int = 0) -> None:
         """Tell what somebody wrote to the SIM; it waits for the SIM as a report does."""
@@ -353,6 +355,8 @@ class Modem:
             self.facts.append(MessageArrived(self.name, self.sim, message, token))
         elif len(self.unowned) < MOST_UNOWNED:
             self.unowned.append((message, token))
+        else:
+            self.recorded(token)
 
     def identify(self, sim: str) -> None:
         """The SIM told who it is: what waited for that is its. What lay on another SIM is forgotten."""
@@ -400,16 +404,15 @@ class Modem:
 
     def take_in_hand(self) -> int:
         """Something was handed over whose acknowledgement has to wait; return its token."""
-        token = self.stock.next_token(self.now)
-        self.in_hand.add(token)
-        return token
+        self.in_hand = self.stock.next_token(self.now)
+        return self.in_hand
 
     def recorded(self, token: int) -> None:
         """What a fact with this token told is on record: delete or acknowledge it when there is time."""
         if self.stock.recorded(token):
             self.chores.add(Chore.DELETE)
-        elif token in self.in_hand:
-            self.in_hand.discard(token)
+        elif token and token == self.in_hand:
+            self.in_hand = 0
             self.chores.add(Chore.ACKNOWLEDGE)
 
     def has_selected(self, store: str) -> bool:
@@ -465,7 +468,7 @@ class Modem:
         self.doubt = None
         self.stock.clear()
         self.stock_of = ""
-        self.in_hand.clear()
+        self.in_hand = 0
         self.full_stores.clear()
         self.store_warning = ""
         self.ussd.open = False

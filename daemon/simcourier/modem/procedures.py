@@ -105,7 +105,8 @@ def do_chore(m: Modem) -> Procedure[None]:
         yield from bring_up.check(m)
     elif Chore.ACKNOWLEDGE in m.chores:
         m.chores.discard(Chore.ACKNOWLEDGE)
-        yield from ask(m, "AT+CNMA")
+        if m.csms:
+            yield from ask(m, "AT+CNMA")
     elif Chore.RESTART in m.chores:
         m.chores.discard(Chore.RESTART)
         yield from restart(m, "it refuses one message after the other")

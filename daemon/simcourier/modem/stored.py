@@ -129,9 +129,9 @@ def take_direct(m: Modem, pdu: str) -> None:
     """Tell what the modem handed over without keeping it (`+CDS`, `+CMT`).
 
     Under CSMS=1 it waits for an acknowledgement, and the network keeps the message until then: what is told is
-    acknowledged when it is on record, what nobody wants at once.
+    acknowledged when it is on record, what nobody wants at once. Before it is ready nobody knows how it is set.
     """
-    token = m.take_in_hand() if m.csms else 0
+    token = m.take_in_hand() if m.csms or not m.settled else 0
     try:
         message = decode_incoming(pdu)
     except PduError:

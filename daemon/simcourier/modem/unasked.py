@@ -98,6 +98,7 @@ def may_have_started(m: Modem, name: str, line: str) -> DialogueError | None:
     """A notice of a start, or of a SIM that came or went: end what can't be finished, or have a look."""
     if line in _STARTED or name in _STARTED_NAMES:
         m.ussd.forget()
+        m.in_hand = 0
         return DialogueError(f"it started anew: {line}", Fault.RESTARTED)
     if line.upper() in _SIM_GONE and (m.flight is None or m.flight.in_air is None):
         return DialogueError(f"the SIM is gone: {line}", Fault.SIM_LOST)

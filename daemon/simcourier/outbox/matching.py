@@ -68,12 +68,20 @@ def match(
             if report.recipient and is_to(report.recipient, c.recipient) and is_near(c, stamp_ms)
         ]
         if doubtful:
-            return None if fitting else _of_one_message(doubtful)
+            return None if fitting else _part_of_one_message(doubtful)
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _of_one_message(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The latest of several copies of one part, which are as good as each other; None where more than one is meant."""
-    latest = max(candidates, key=lambda c: c.at_ms)
-    alike = all((c.message, c.part) == (latest.message, latest.part) for c in candidates)
-    return latest if alike else None
+def _part_of_one_message(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The candidate that will do where all are of one message; None where more than one message is meant.
+
+    Copies of one part are as good as each other: the first given. Parts of one copy get a report each: the first part.
+    """
+    first = candidates[0]
+    if any(c.message != first.message for c in candidates):
+        return None
+    if all(c.part == first.part for c in candidates):
+        return first
+    return (
+        min(candidates, key=lambda c: c.part) if all(c.attempt == first.attempt for c in candidates) else None
+    )

@@ -169,8 +169,7 @@ def _find(
     in_doubt = [
         Candidate(*row, is_numbered=False) for row in connection.execute(_IN_DOUBT, {"b_sim": sim}).all()
     ]
-    # What is under way was begun after whatever is in doubt, also where both were begun at the same moment.
-    return match(report, numbered, [*under_way, *in_doubt]), True
+    return match(report, numbered, [*in_doubt, *under_way]), True
 
 
 def _told(

@@ -10,8 +10,9 @@ from simcourier.virtual.equipment import Equipment
 from simcourier.virtual.output import Output
 from simcourier.virtual.sim import Incoming
 
-# How long the network waits for an acknowledgement (TR1M of TS 24.011 section 10, rounded).
-CNMA_TIMEOUT_S = 40.0
+# How long a modem waits for an acknowledgement before it refuses the message to the network (TR2M of TS 24.011
+# section 10 is 12 to 20 s; a Telit LE910's manual has 17).
+CNMA_TIMEOUT_S = 17.0
 DIRECT, STORED = 1, 2
 
 
